@@ -1,0 +1,20 @@
+from syncs.models.batch import Batch, PlannedRow
+from syncs.models.field_mapping import FieldMapping
+from syncs.models.ledger import LedgerEntry
+from syncs.models.query_model import QueryModel
+from syncs.models.rejected_row import RejectedRow
+from syncs.models.run import Run
+from syncs.models.source import Source
+from syncs.models.sync import Sync
+
+__all__ = [
+    "Batch",
+    "FieldMapping",
+    "LedgerEntry",
+    "PlannedRow",
+    "QueryModel",
+    "RejectedRow",
+    "Run",
+    "Source",
+    "Sync",
+]

@@ -1,0 +1,57 @@
+"""A row that did not arrive, with its reason and who must act."""
+
+from uuid import uuid4
+
+from django.db import models
+
+from syncadmin.teams.models import Team
+from syncs.models.run import Run
+from syncs.models.sync import Sync
+
+
+class RejectedRow(models.Model):
+    """One row of one run that needs attention or was held back.
+
+    `problem` is a short stable word that groups rows, `reason` the sentence for people, `who` must act.
+    `payload` is what would have been sent (or the source's values, where no record could be made).
+    """
+
+    class Stage(models.TextChoices):
+        INVALID = "invalid", "Stopped for its data"
+        HELD_BACK = "held_back", "Held back"
+        REJECTED = "rejected", "Refused by the destination"
+        IN_DOUBT = "in_doubt", "In doubt"
+
+    class Who(models.TextChoices):
+        DATA = "data", "Whoever owns the source's data"
+        EDITOR = "editor", "Whoever edits the sync"
+        ADMIN = "admin", "An admin of the destination"
+        NOBODY = "nobody", "Nobody: it is tried again by itself"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="rejected_rows")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="rejected_rows")
+    plan_attempt = models.PositiveIntegerField(default=0)
+    batch_number = models.PositiveIntegerField(null=True, blank=True)
+    key = models.BinaryField(max_length=16)
+    key_text = models.TextField()
+    match_key = models.TextField(blank=True)
+    stage = models.CharField(max_length=10, choices=Stage)
+    problem = models.CharField(max_length=60)
+    field = models.CharField(max_length=200, blank=True)
+    reason = models.TextField()
+    who = models.CharField(max_length=10, choices=Who)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "-id"], name="rejected_newest"),
+            models.Index(fields=["run", "stage", "problem"], name="rejected_of_run"),
+            models.Index(fields=["team", "match_key"], name="rejected_person"),
+            models.Index(fields=["sync", "key_text"], name="rejected_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key_text}: {self.reason}"

@@ -1,0 +1,152 @@
+"""One execution of a sync."""
+
+from datetime import datetime
+from typing import Self
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import F, Q
+
+from syncadmin.teams.models import Team, User
+from syncs.models.sync import Sync
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def active(self) -> Self:
+        """Runs that are not over."""
+        return self.filter(status__in=Run.ACTIVE)
+
+    def due(self, at: datetime) -> Self:
+        """Active runs whose time has come and that no live worker holds."""
+        return self.active().filter(
+            Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=at), due_at__lte=at
+        )
+
+
+class Run(models.Model):
+    """One execution of a sync: also of a few rows, of a retry, of a dry run; always the same path.
+
+    ```
+    queued → planning → delivering → finishing → succeeded | attention | stopped | cancelled
+    ```
+
+    Transitions are conditional updates that demand the old status and the holder's lease token. Counts
+    are of rows: read = unchanged + deferred + held back + invalid + planned, and planned = accepted +
+    rejected + in doubt + waiting (database constraints). `left_count` are rows that left the model,
+    `rekeyed_count` rows whose upsert key changed, `normalised_count` rows whose upsert key was tidied.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        PLANNING = "planning", "Planning"
+        DELIVERING = "delivering", "Delivering"
+        FINISHING = "finishing", "Finishing"
+        SUCCEEDED = "succeeded", "Succeeded"
+        ATTENTION = "attention", "Finished with rows that need attention"
+        STOPPED = "stopped", "Stopped"
+        CANCELLED = "cancelled", "Cancelled"
+
+    ACTIVE = (Status.QUEUED, Status.PLANNING, Status.DELIVERING, Status.FINISHING)
+
+    class Trigger(models.TextChoices):
+        MANUAL = "manual", "Started by hand"
+        SCHEDULE = "schedule", "Schedule"
+        RETRY = "retry", "Rows sent again"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField()
+    generation = models.PositiveIntegerField()
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
+    started_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+
+    full = models.BooleanField(default=False, help_text="Send every row, changed or not.")
+    dry_run = models.BooleanField(default=False, help_text="Plan only.")
+    limit = models.PositiveIntegerField(null=True, blank=True, help_text="Plan at most this many rows.")
+    keys = models.JSONField(null=True, blank=True, help_text="Only these primary keys; empty: all.")
+
+    read_count = models.PositiveBigIntegerField(default=0)
+    unchanged_count = models.PositiveBigIntegerField(default=0)
+    deferred_count = models.PositiveBigIntegerField(default=0)
+    held_back_count = models.PositiveBigIntegerField(default=0)
+    invalid_count = models.PositiveBigIntegerField(default=0)
+    planned_count = models.PositiveBigIntegerField(default=0)
+    accepted_count = models.PositiveBigIntegerField(default=0)
+    rejected_count = models.PositiveBigIntegerField(default=0)
+    in_doubt_count = models.PositiveBigIntegerField(default=0)
+    waiting_count = models.PositiveBigIntegerField(default=0)
+    left_count = models.PositiveBigIntegerField(default=0)
+    rekeyed_count = models.PositiveBigIntegerField(default=0)
+    normalised_count = models.PositiveBigIntegerField(default=0)
+    notes = models.JSONField(default=list, help_text="Sentences for people: what the run noticed.")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    planned_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    ending = models.CharField(
+        max_length=12, choices=Status, blank=True, editable=False, help_text="What finishing will end as."
+    )
+    stop_reason = models.TextField(blank=True)
+    waits_for = models.TextField(blank=True, help_text="What it waits for, in plain words.")
+
+    due_at = models.DateTimeField(help_text="Not worth looking at before this time.")
+    served_at = models.DateTimeField(null=True, blank=True, help_text="When a worker last held it.")
+    plan_attempt = models.PositiveIntegerField(default=0, editable=False)
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_holder = models.CharField(max_length=200, blank=True, editable=False)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sync", "number"], name="run_number_once_per_sync"),
+            models.UniqueConstraint(
+                fields=["sync"],
+                condition=Q(status__in=["queued", "planning", "delivering", "finishing"]),
+                name="run_one_active_per_sync",
+                violation_error_message="This sync is already running.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    read_count=F("unchanged_count")
+                    + F("deferred_count")
+                    + F("held_back_count")
+                    + F("invalid_count")
+                    + F("planned_count")
+                ),
+                name="run_read_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    planned_count=F("accepted_count")
+                    + F("rejected_count")
+                    + F("in_doubt_count")
+                    + F("waiting_count")
+                ),
+                name="run_planned_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["succeeded", "attention"]) | Q(dry_run=True) | Q(waiting_count=0),
+                name="run_complete_leaves_nothing_waiting",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "-id"], name="run_newest"),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status__in=["queued", "planning", "delivering", "finishing"]),
+                name="run_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sync} #{self.number}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in self.ACTIVE

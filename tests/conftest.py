@@ -1,0 +1,52 @@
+"""What every test may ask for. The people: Alice owns, Bob may only look, Charlie is of another team."""
+
+import pytest
+from django.test import Client
+
+from syncadmin.teams.models import Membership, Team, User
+
+
+def _member(team: Team, name: str, role: Membership.Role) -> User:
+    user = User.objects.create_user(f"{name}@example.com", "correct horse")
+    Membership.objects.create(team=team, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    return Team.objects.create(slug="acme", name="Acme")
+
+
+@pytest.fixture
+def other_team(db: None) -> Team:
+    return Team.objects.create(slug="globex", name="Globex")
+
+
+@pytest.fixture
+def alice(team: Team) -> User:
+    """Owns the team acme."""
+    return _member(team, "alice", Membership.Role.OWNER)
+
+
+@pytest.fixture
+def bob(team: Team) -> User:
+    """May only look at the team acme."""
+    return _member(team, "bob", Membership.Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(other_team: Team) -> User:
+    """Owns another team."""
+    return _member(other_team, "charlie", Membership.Role.OWNER)
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Runs the installation: may enter the Django admin."""
+    return User.objects.create_superuser("staff@example.com", "correct horse")
+
+
+@pytest.fixture
+def staff_client(staff: User, client: Client) -> Client:
+    client.force_login(staff)
+    return client

