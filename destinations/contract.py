@@ -74,6 +74,19 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """What a reply's headers say about one window of the account, this request included.
+
+    `window_seconds` names the window by its published length in `Limits`. `resets_in_seconds` is when
+    all of it is free again; None where the service does not tell.
+    """
+
+    window_seconds: float
+    remaining: int
+    resets_in_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What the service allows; the engine stays within it.
 
@@ -139,7 +152,8 @@ class Setting:
     """An advanced setting of a connection, drawn as a form field and read from YAML.
 
     `kind` is one of text, url, integer, number, choice. `default` is what an empty form means;
-    `minimum` and `maximum` bound a number.
+    `minimum` and `maximum` bound a number. `names_account` is True where another value may mean
+    another account of the service (a subdomain, say), so that a change asks "same account?".
     """
 
     key: str
@@ -150,6 +164,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    names_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +245,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with a status below 400, or one that the adapter said it wants to read itself."""
+    """An answer with a status below 300, or one that the adapter said it wants to read itself.
+
+    `headers` are found in any case. `json` is None where the body is empty, and the text where an
+    answer of status 400 or above is not JSON.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -320,5 +339,16 @@ class Adapter(ABC):
     def refusal(
         cls, status: int, body: JSON, headers: Mapping[str, str], path: str
     ) -> DestinationError | None:
-        """How this service words a refusal (status 400 and above). None: the client's table decides."""
+        """How this service words a refusal (status 400 and above). None: the client's table decides.
+
+        `body` is None where it is empty, and the text where it is not JSON. `path` is as it was asked.
+        """
+        return None
+
+    @classmethod
+    def meter(cls, headers: Mapping[str, str], now: float) -> Meter | None:
+        """What a reply's headers tell of the account's use. `now` is our clock, in Unix seconds.
+
+        Called for every reply, refusals included. None where the headers tell nothing.
+        """
         return None
