@@ -1,0 +1,290 @@
+"""A world to break: a database, files, a configuration, a stand-in, and the product's processes.
+
+Everything is done as a user does it: by `manage.py` in processes of their own with a clean environment.
+Processes are known by a mark in their environment, so that orphans of killed parents are found too.
+"""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+import orjson
+import psutil
+import psycopg
+
+from tests.chaos import evidence, people
+from tests.chaos.evidence import Evidence, Interruption
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = "CHAOS_WORLD"
+SYNC = "leads-to-qualified"
+OVER = ("succeeded", "attention", "stopped", "cancelled")
+
+CONFIGURATION = """\
+team: acme
+sources:
+  files: {{type: duckdb, path: "."}}
+models:
+  leads: {{source: files, sql: "select * from 'leads.csv'", primary_key: id}}
+connections:
+  qualified:
+    destination: qualified
+    api_key: "${{QUALIFIED_API_KEY}}"
+    base_url: "{base_url}"
+    batch_size: {batch_size}
+{extra}
+syncs:
+  leads-to-qualified:
+    model: leads
+    connection: qualified
+    object: leads
+    mode: upsert
+    mapping:
+      email: email
+      first_name: given_name
+      last_name: family_name
+      Lead_Score__c: score
+      phone: phone
+      Stage__c: stage
+      Opted_In__c: opted_in
+      Notes__c: notes
+      title: {{value: "VP"}}
+"""
+
+
+class StandIn:
+    """The stand-in's process, and its control."""
+
+    def __init__(
+        self, folder: Path, *, seed: int, faults: Mapping[str, Any], arguments: Sequence[str]
+    ) -> None:
+        self.journal = folder / "journal.jsonl"
+        self._errors = (folder / "stand-in.err").open("ab")
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.chaos.stand_in",
+                "--log",
+                str(self.journal),
+                "--seed",
+                str(seed),
+                "--faults",
+                orjson.dumps(faults).decode(),
+                *arguments,
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        assert self.process.stdout
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, (folder / "stand-in.err").read_text()
+
+    def _control(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else orjson.dumps(body)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(
+            urllib.request.Request(f"{self.url}/_control/{path}", data=data), timeout=30
+        ) as reply:
+            return orjson.loads(reply.read())
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._control("state")
+        return found
+
+    def faults(self, **switches: Any) -> None:
+        self._control("faults", switches)
+
+    def account(self, **settings: Any) -> None:
+        self._control("account", settings)
+
+    def evidence(self) -> Evidence:
+        return evidence.read(self.journal)
+
+    def wait_for(self, seconds: float, *, jobs: int) -> None:
+        """Wait until at least so many jobs were accepted."""
+        wait_until(lambda: self.state()["counts"].get("jobs", 0) >= jobs, seconds, "a job at the stand-in")
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+        self._errors.close()
+
+
+@dataclass
+class World:
+    """One instance of the product with a state of its own, and the stand-in it writes to."""
+
+    folder: Path
+    database_url: str
+    stand_in: StandIn
+    rows: list[people.Row]
+    batch_size: int = 40
+    extra: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    interruptions: list[Interruption] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: uuid4().hex)
+    _known: dict[int, float] = field(default_factory=dict)
+    _logs: list[IO[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("data", "files"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self.write_rows()
+        self.write_configuration()
+
+    # The world's contents
+
+    def write_rows(self) -> None:
+        people.write(self.folder / "files" / "leads.csv", self.rows)
+
+    def write_configuration(self, text: str = CONFIGURATION) -> None:
+        indented = "".join(f"    {line}\n" for line in self.extra.splitlines())
+        filled = text.format(base_url=self.stand_in.url, batch_size=self.batch_size, extra=indented)
+        (self.folder / "syncs.yaml").write_text(filled)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """All that the product's processes see of the outside."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "ENV_FILE": "",
+            "DATA_DIR": str(self.folder / "data"),
+            "FILES_DIR": str(self.folder / "files"),
+            "DATABASE_URL": self.database_url,
+            "QUALIFIED_API_KEY": "right-key",
+            MARK: self.mark,
+            **self.environment,
+        }
+
+    # The product's commands
+
+    def start(self, *command: str, log: str = "manage") -> subprocess.Popen[bytes]:
+        """Start `manage.py …` in a session of its own. Output goes to FOLDER/log.out and log.err."""
+        out, err = (self.folder / f"{log}.out").open("wb"), (self.folder / f"{log}.err").open("ab")
+        self._logs += [out, err]
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), *command],
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+
+    def manage(
+        self, *command: str, seconds: float = 240, expect: Sequence[int] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py …` to its end and demand its exit code."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *command],
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert not expect or done.returncode in expect, (
+            f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done
+
+    def apply(self) -> None:
+        self.manage("apply", str(self.folder / "syncs.yaml"))
+
+    def run(self, *options: str, expect: Sequence[int] = (0, 1), seconds: float = 240) -> dict[str, Any]:
+        """Run the sync in the foreground to its end: what `--json` printed, and `exit`."""
+        done = self.manage("run", SYNC, "--json", *options, expect=expect, seconds=seconds)
+        return {**(orjson.loads(done.stdout) if done.stdout.strip() else {}), "exit": done.returncode}
+
+    # The product's processes
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process of this world, orphans included, the stand-in not."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                is_ours = process.environ().get(MARK) == self.mark
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def watch(self) -> None:
+        """Note processes that have gone since the last look: the product ends its own pools too."""
+        living = {process.pid: process.create_time() for process in self.processes()}
+        for pid, born in self._known.items():
+            if living.get(pid) != born:
+                self.interruptions.append(Interruption("kill", time.time()))
+        self._known = living
+
+    def kill(self, victims: Sequence[psutil.Process]) -> None:
+        """Kill -9, the way it comes: no warning, no order."""
+        for process in victims:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        self.interruptions.append(Interruption("kill", time.time()))
+
+    def noted(self, what: str) -> None:
+        self.interruptions.append(Interruption(what, time.time()))
+
+    def close(self) -> None:
+        while found := self.processes():
+            self.kill(found)
+            time.sleep(0.05)
+        self.stand_in.stop()
+        for log in self._logs:
+            log.close()
+
+    # The product's tables, read from outside
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the app's database, without going through the app."""
+        if self.database_url.startswith("sqlite:///"):
+            path = self.database_url.removeprefix("sqlite:///")
+            with contextlib.closing(
+                sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+            ) as connection:
+                connection.row_factory = sqlite3.Row
+                return [dict(row) for row in connection.execute(sql)]
+        with psycopg.connect(self.database_url, row_factory=psycopg.rows.dict_row) as server:
+            return list(server.execute(sql.encode()))
+
+    def runs(self) -> list[dict[str, Any]]:
+        return self.query("select * from syncs_run order by id")
+
+    def wait_until_over(self, seconds: float) -> dict[str, Any]:
+        """Wait for the last run to end; its row."""
+        wait_until(lambda: bool(self.runs()) and self.runs()[-1]["status"] in OVER, seconds, "the run's end")
+        return self.runs()[-1]
+
+    def tail(self) -> str:
+        """The ends of all logs, for a failed assertion."""
+        logs: Iterator[Path] = self.folder.glob("*.err")
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
+
+
+def wait_until(is_true: Any, seconds: float, what: str) -> None:
+    """Look ten times a second. AssertionError when it never came."""
+    end = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < end, f"waited {seconds:g} s in vain for {what}"
+        time.sleep(0.1)
