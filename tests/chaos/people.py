@@ -12,7 +12,7 @@ from typing import Any
 
 COLUMNS = (
     "id", "email", "given_name", "family_name", "score",
-    "phone", "stage", "opted_in", "notes", "internal_remark",
+    "phone", "stage", "opted_in", "notes", "industry", "internal_remark",
 )  # fmt: skip
 NAMES = (
     ("Miles", "O'Brien"),
@@ -47,13 +47,23 @@ class Row:
     def id(self) -> str:
         return self.columns["id"]
 
+    @property
+    def company(self) -> tuple[str, Mapping[str, Any]]:
+        """The domain and fields of the company that a valid row writes too."""
+        return _domain(self.columns["email"]), {"industry": self.columns["industry"]}
+
+
+def _domain(email: str) -> str:
+    return email.strip().lower().rpartition("@")[2]
+
 
 def good(number: int, dice: random.Random, *, email: str = "", **changed: str) -> Row:
     """A row that must arrive. `changed` overrides columns; an empty one is left out of what is sent."""
     first, last = NAMES[number % len(NAMES)]
+    email = email or f"person.{number}@example-{number % 7}.com"
     columns = {
         "id": str(number),
-        "email": email or f"person.{number}@example-{number % 7}.com",
+        "email": email,
         "given_name": first,
         "family_name": last,
         "score": dice.choice(["0", "7", "-3", "12.5", "100000000", ""]),
@@ -63,9 +73,15 @@ def good(number: int, dice: random.Random, *, email: str = "", **changed: str) -
         "notes": dice.choice(
             ["", "two\nlines", "tab\there", "x" * 5000, 'quotes " and \\ slashes', "née\u2028x"]
         ),
+        "industry": ("Rail", "Food & Drink", "Énergie")[len(_domain(email)) % 3],
         "internal_remark": f"remark {number}",
         **changed,
     }
+    return of_columns(columns)
+
+
+def of_columns(columns: Mapping[str, str]) -> Row:
+    """The row with what the destination must have of it."""
     typed = {
         "first_name": columns["given_name"],
         "last_name": columns["family_name"],
@@ -78,6 +94,11 @@ def good(number: int, dice: random.Random, *, email: str = "", **changed: str) -
     }
     fields = {name: value for name, value in typed.items() if value not in (None, "")}
     return Row(columns, "sent", columns["email"].strip().lower(), fields)
+
+
+def changed(row: Row, **columns: str) -> Row:
+    """A good row after a change at the source."""
+    return of_columns({**row.columns, **columns})
 
 
 def people(count: int, seed: int) -> list[Row]:

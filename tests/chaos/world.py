@@ -59,6 +59,7 @@ syncs:
       Opted_In__c: opted_in
       Notes__c: notes
       title: {{value: "VP"}}
+      company.industry: industry
 """
 
 
@@ -156,6 +157,22 @@ class World:
         indented = "".join(f"    {line}\n" for line in self.extra.splitlines())
         filled = text.format(base_url=self.stand_in.url, batch_size=self.batch_size, extra=indented)
         (self.folder / "syncs.yaml").write_text(filled)
+
+    @property
+    def good_rows(self) -> list[people.Row]:
+        """The rows that are sent and have no twin."""
+        held = {row.email for row in self.rows if row.fate == "held back"}
+        return [row for row in self.rows if row.fate == "sent" and row.email not in held]
+
+    def email_of(self, id: str) -> str:
+        """The tidied address in the row with this primary key."""
+        found = next(row for row in self.rows if row.id == id)
+        return found.columns["email"].strip().lower()
+
+    def change(self, id: str, **columns: str) -> None:
+        """Change columns of one good row at the source, and what is expected with them."""
+        self.rows = [people.changed(row, **columns) if row.id == id else row for row in self.rows]
+        self.write_rows()
 
     @property
     def env(self) -> dict[str, str]:

@@ -1,0 +1,174 @@
+"""Kill -9 at random moments, until the run is done: foreground, worker, pool, supervisor, the whole tree.
+
+The short form is in the ordinary suite; `CHAOS_SEEDS=50 pytest tests/chaos` is the long one.
+"""
+
+import contextlib
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.chaos import people
+from tests.chaos.conftest import SEEDS
+from tests.chaos.faults import PUBLISHED_ROUGHNESS
+from tests.chaos.truth import assert_quiet, assert_truth
+from tests.chaos.world import SYNC, World, wait_until
+
+DATABASES = ("sqlite", "postgres")
+FOREGROUND = [(DATABASES[seed % 2], seed) for seed in range(SEEDS)] or [("sqlite", 0)]
+SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in range(SEEDS)] or [("sqlite", 2, 0)]
+KILLS = 6 if SEEDS else 3
+ROWS = 400 if SEEDS else 150
+
+
+def rough(seed: int) -> dict[str, Any]:
+    """The faults of a seed: every third world is calm, so that kills alone are seen too."""
+    return {"rates": {} if seed % 3 == 2 else dict(PUBLISHED_ROUGHNESS), "latency": [0.05, 3]}
+
+
+def moment(world: World, dice: random.Random, longest: float) -> Iterator[None]:
+    """Pass the time until a random moment: any, or just when a request has reached the wire."""
+    end = time.monotonic() + dice.uniform(0.5, longest)
+    if dice.random() < 0.6:
+        seen, more = world.stand_in.state()["counts"].get("requests", 0), dice.randint(1, 12)
+        while time.monotonic() < end + longest:
+            if world.stand_in.state()["counts"].get("requests", 0) >= seen + more:
+                break
+            yield
+        time.sleep(dice.uniform(0, 0.06))
+    else:
+        while time.monotonic() < end:
+            yield
+
+
+def run_and_kill(world: World, dice: random.Random, *, kills: int) -> None:
+    """Run in the foreground and kill it, again and again; at last let it end."""
+    for number in range(kills):
+        process = world.start("run", SYNC, "--json", log=f"run-{number}")
+        for _ in moment(world, dice, 5):
+            time.sleep(0.01)
+            if process.poll() is not None:
+                break
+        world.kill(world.processes())
+        process.wait()
+        if process.returncode != -signal.SIGKILL:
+            assert process.returncode in {0, 1}, world.tail()
+    world.run()
+
+
+@pytest.mark.parametrize(("database", "seed"), FOREGROUND)
+def test_a_foreground_run_that_is_killed_again_and_again_ends_well(
+    make_world: Callable[..., World], database: str, seed: int
+) -> None:
+    dice = random.Random(f"foreground {seed}")
+    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed))
+    world.stand_in.faults(**rough(seed))
+    run_and_kill(world, dice, kills=KILLS)
+    make_calm(world)
+    assert_truth(world)
+    assert_quiet(world)
+
+
+@pytest.mark.parametrize(("database", "workers", "seed"), SUPERVISED)
+def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
+    make_world: Callable[..., World], database: str, workers: int, seed: int
+) -> None:
+    dice = random.Random(f"supervised {seed}")
+    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed))
+    world.environment["WORKERS"] = str(workers)
+    world.stand_in.faults(**rough(seed))
+    with Supervised(world) as supervised:
+        world.manage("run", SYNC, "--queue")
+        for _ in range(KILLS):
+            for _ in moment(world, dice, 8):
+                supervised.pause(0.1)
+            if supervised.is_over():
+                break
+            world.kill(
+                supervised.victims(dice.choice(("worker", "worker", "pool", "supervisor", "tree")), dice)
+            )
+        wait_until(supervised.is_over, 300, f"the run's end\n{world.tail()}")
+        supervised.stop()
+    make_calm(world)
+    assert_truth(world)
+    assert_quiet(world)
+
+
+def make_calm(world: World) -> None:
+    """The next scheduled runs, in better weather: what was in doubt or refused for a time goes now."""
+    world.stand_in.faults(rates={}, latency=[0, 0.3])
+    for _ in range(4):
+        last = world.run()
+        if last["rejected"] == last["in_doubt"] == last["deferred"] == 0:
+            break
+
+
+class Supervised:
+    """`manage.py up --no-web`, started again whenever it is gone, as an init system does."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._starts = 0
+
+    def __enter__(self) -> "Supervised":
+        self._start()
+        wait_until(lambda: len(self.members()) > 1, 30, f"a pool\n{self.world.tail()}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait(10)
+
+    def _start(self) -> None:
+        self.process = self.world.start("up", "--no-web", log=f"up-{self._starts}")
+        self._starts += 1
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; note processes that went, and start the supervisor again if it went."""
+        time.sleep(seconds)
+        self.world.watch()
+        if self.process.poll() is not None:
+            self._start()
+
+    def is_over(self) -> bool:
+        self.pause(0.1)
+        return not self.world.query("select id from syncs_run where finished_at is null")
+
+    def members(self) -> list[psutil.Process]:
+        """The processes of the queue, mother first."""
+        found = [p for p in self.world.processes() if "qcluster" in _command(p)]
+        pids = {process.pid for process in found}
+        return sorted(found, key=lambda process: (_parent(process) in pids, process.pid))
+
+    def victims(self, what: str, dice: random.Random) -> Sequence[psutil.Process]:
+        members = self.members()
+        if what == "tree" or not members:
+            return self.world.processes()
+        if what == "supervisor":
+            return [psutil.Process(self.process.pid)] if self.process.poll() is None else []
+        return members[:1] if what == "pool" else [dice.choice(members[1:] or members)]
+
+    def stop(self) -> None:
+        """SIGTERM to the main process alone ends everything, soon."""
+        self.process.terminate()
+        assert self.process.wait(40) == 0, self.world.tail()
+        wait_until(lambda: not self.world.processes(), 5, "the end of all processes")
+
+
+def _command(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def _parent(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.ppid()
+    return 0

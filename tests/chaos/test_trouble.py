@@ -1,0 +1,152 @@
+"""What stops a run tells what happened and who must do what; a later run works."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.chaos import people
+from tests.chaos.conftest import new_database
+from tests.chaos.truth import assert_told, assert_truth
+from tests.chaos.world import CONFIGURATION, SYNC, World, wait_until
+
+
+def stopped(world: World) -> str:
+    """Run, demand that it stops with nothing left open, and return the reason."""
+    world.run(expect=(2,))
+    last = world.runs()[-1]
+    assert last["status"] == "stopped"
+    assert last["finished_at"] is not None
+    reason: str = last["stop_reason"]
+    return reason
+
+
+def test_a_wrong_key_stops_the_run_and_says_what_to_do(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(20, 0))
+    world.stand_in.account(key="another-key")
+    assert_told(stopped(world), "key", "API")
+    assert world.stand_in.state()["lead"] == {}
+    world.stand_in.account(key="right-key")
+    world.run()
+    assert_truth(world)
+
+
+def test_a_missing_scope_is_named(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(20, 0))
+    world.stand_in.account(scopes=["lead:manage"])
+    assert_told(stopped(world), "bulk_job:manage")
+    world.stand_in.account(scopes=["bulk_job:manage", "lead:manage", "company:manage"])
+    world.run()
+    assert_truth(world)
+
+
+def test_wrong_sql_stops_the_run_before_anything_is_sent(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(20, 0))
+    path = world.folder / "files" / "leads.csv"
+    path.rename(path.with_suffix(".moved"))
+    assert_told(stopped(world), "leads.csv")
+    assert world.stand_in.evidence().records_sent == 0
+    world.write_configuration(CONFIGURATION.replace("select * from", "selct * form"))
+    done = world.manage("apply", str(world.folder / "syncs.yaml"), expect=())
+    if done.returncode == 0:
+        assert_told(stopped(world), "selct|syntax")
+    else:
+        assert_told(done.stderr + done.stdout, "selct|syntax")
+    path.with_suffix(".moved").rename(path)
+    world.write_configuration()
+    world.apply()
+    world.run()
+    assert_truth(world)
+
+
+def test_a_column_that_went_away_is_named(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(20, 0))
+    path = world.folder / "files" / "leads.csv"
+    path.write_text(path.read_text().replace("given_name", "first", 1))
+    assert_told(stopped(world), "given_name")
+    world.write_rows()
+    world.run()
+    assert_truth(world)
+
+
+def test_a_source_that_dies_half_way_stops_the_run(
+    make_world: Callable[..., World], postgres: str, tmp_path: Path
+) -> None:
+    source = new_database(postgres)
+    rows = people.people(250, 0)
+    with psycopg.connect(source) as connection:
+        columns = ", ".join(f"{name} text" for name in people.COLUMNS)
+        connection.execute(f"create table leads ({columns})".encode())
+        marks = ", ".join(["%s"] * len(people.COLUMNS))
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"insert into leads values ({marks})".encode(),
+                [[row.columns[name] or None for name in people.COLUMNS] for row in rows],
+            )
+    world = make_world(rows=rows)
+    world.environment["WAREHOUSE_URL"] = source
+    slow = "select l.* from leads l, lateral (select pg_sleep(0.01), l.id) as s"
+    world.write_configuration(
+        CONFIGURATION.replace('type: duckdb, path: "."', 'type: postgres, url: "${{WAREHOUSE_URL}}"').replace(
+            "select * from 'leads.csv'", slow
+        )
+    )
+    world.apply()
+    process = world.start("run", SYNC, "--json", log="dying")
+    assert end_backend(source), "the source's reader was not seen"
+    assert process.wait(60) == 2, world.tail()
+    reason = world.runs()[-1]["stop_reason"]
+    assert_told(reason, "warehouse|files|source|database")
+    assert world.stand_in.evidence().records_sent == 0
+    world.run()
+    assert_truth(world)
+
+
+def end_backend(database: str) -> bool:
+    """Terminate whoever reads the slow query, half a second after it began."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        for _ in range(300):
+            found = connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+                " and query like '%pg_sleep(0.01)%' and datname = current_database()"
+                " and state <> 'idle' and clock_timestamp() - query_start > interval '0.5 s'"
+            ).fetchall()
+            if found:
+                return True
+            time.sleep(0.05)
+    return False
+
+
+@contextlib.contextmanager
+def tiny_disk(folder: Path) -> Iterator[None]:
+    """A disk of 64 kB at the folder. Skips where we may not mount."""
+    folder.mkdir()
+    made = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+        ).returncode
+    )
+    if not made:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_for_the_plan_stops_the_run(make_world: Callable[..., World], tmp_path: Path) -> None:
+    world = make_world(rows=people.people(400, 0))
+    with tiny_disk(tmp_path / "scratch"):
+        world.environment["SCRATCH_DIR"] = str(tmp_path / "scratch")
+        assert_told(stopped(world), "disk|space|full", "scratch|SCRATCH_DIR|plan")
+        assert world.stand_in.evidence().records_sent == 0
+        wait_until(lambda: not list((tmp_path / "scratch").iterdir()), 5, "an empty scratch folder")
+    world.environment.pop("SCRATCH_DIR")
+    world.run()
+    assert_truth(world)

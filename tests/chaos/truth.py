@@ -1,0 +1,111 @@
+"""What must be true when the dust has settled, however often anything was killed."""
+
+import re
+import zlib
+from typing import Any
+
+import orjson
+
+from tests.chaos.evidence import Key
+from tests.chaos.published import KEY_NAMES
+from tests.chaos.world import World
+
+
+def assert_truth(world: World) -> None:
+    """The destination, the ledger, the lists and the counters all say what the rows of the source say."""
+    found, state, runs = world.stand_in.evidence(), world.stand_in.state(), world.runs()
+    last = runs[-1]
+    assert last["status"] in {"succeeded", "attention"}, (last["status"], last["stop_reason"], world.tail())
+
+    wanted = {row.email: row.fields for row in world.rows if row.fate == "sent"}
+    there = {email: record["fields"] for email, record in state["lead"].items()}
+    assert there.keys() == wanted.keys(), "every valid row arrived, and nothing else did"
+    assert there == wanted, "with its last values"
+    companies = dict(row.company for row in world.rows if row.fate != "bad")
+    assert {domain: record["fields"] for domain, record in state["company"].items()} == companies
+
+    listed = listed_rows(world, last)
+    bad = {row.id for row in world.rows if row.fate == "bad"}
+    assert {key for key, row in listed.items() if row["stage"] == "invalid"} == bad, "every bad row is listed"
+    held = {world.email_of(key) for key, row in listed.items() if row["stage"] == "held_back"}
+    assert held == {world.email_of(row.id) for row in world.rows if row.fate == "held back"}
+    assert all(len(row["reason"]) > 15 and row["who"] for row in listed.values()), (
+        "with a reason, and who acts"
+    )
+
+    assert found.unexplained(world.interruptions) == [], (
+        "nothing was sent twice, but calls that were in flight"
+    )
+    assert state["violations"] == [], "no limit of the account was crossed, no rule of the API broken"
+
+    for run in runs:
+        assert_adds_up(run)
+    assert last["read_count"] == len(world.rows)
+    assert last["invalid_count"] == len([row for row in world.rows if row.fate == "bad"])
+    assert (last["rejected_count"], last["in_doubt_count"], last["waiting_count"]) == (0, 0, 0)
+
+    keys = [("lead", email) for email in wanted] + [("company", domain) for domain in companies]
+    accepted = {key: found.last_accepted(key) for key in keys}
+    assert ledger(world) == {
+        key: one and {KEY_NAMES[key[0]]: key[1], **one.values["fields"]} for key, one in accepted.items()
+    }, "the ledger equals what was last accepted"
+
+
+def assert_quiet(world: World) -> None:
+    """A second run sends nothing, nor does a change of an unmapped column; one changed row sends one."""
+    assert records_sent_by(world) == []
+    world.change(world.good_rows[0].id, internal_remark="changed, and nobody cares")
+    assert records_sent_by(world) == []
+    changed = world.good_rows[1]
+    world.change(changed.id, given_name="Brand-new O'Name")
+    assert records_sent_by(world) == [changed.email]
+    assert_truth(world)
+
+
+def assert_adds_up(run: dict[str, Any]) -> None:
+    """`run` is a row of the runs' table."""
+    counts = {name.removesuffix("_count"): value for name, value in run.items() if name.endswith("_count")}
+    read = ("unchanged", "deferred", "held_back", "invalid", "planned")
+    assert counts["read"] == sum(counts[part] for part in read), run
+    planned = ("accepted", "rejected", "in_doubt", "waiting")
+    assert counts["planned"] == sum(counts[part] for part in planned), run
+    if run["status"] in {"succeeded", "attention"}:
+        assert counts["waiting"] == 0, run
+        needs_attention = counts["invalid"] + counts["rejected"] + counts["in_doubt"]
+        assert (run["status"] == "attention") == bool(needs_attention), run
+
+
+def records_sent_by(world: World) -> list[str]:
+    """Run the sync; the keys of the records that reached the wire meanwhile."""
+    before = world.stand_in.evidence().records_sent
+    world.run()
+    found = world.stand_in.evidence()
+    sent = sorted((one for s in found.submissions.values() for one in s), key=lambda one: one.number)
+    return [one.key[1] for one in sent[before:]]
+
+
+def listed_rows(world: World, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of a run that need attention or were held back, by primary key."""
+    rows = world.query(
+        f"select * from syncs_rejectedrow where run_id = {run['id']} and plan_attempt = {run['plan_attempt']}"
+    )
+    return {row["key_text"]: row for row in rows}
+
+
+def ledger(world: World) -> dict[Key, dict[str, Any] | None]:
+    """The accepted record by entity and key; None where the ledger knows only doubt."""
+    entries = world.query("select * from syncs_ledgerentry where accepted_at is not null")
+    return {
+        (("lead", "company")[entry["part"]], entry["match_key"]): None
+        if entry["fingerprint"] is None
+        else orjson.loads(zlib.decompress(bytes(entry["record"])))
+        for entry in entries
+    }
+
+
+def assert_told(text: str, *words: str) -> None:
+    """The message names each of the words (patterns) and says who must do what."""
+    for word in words:
+        assert re.search(word, text, re.IGNORECASE), f"{word!r} is not in: {text}"
+    assert re.search(r"\bmust\b|\bcan\b|please|check|try|tick|allow|free|fix", text, re.IGNORECASE), text
+    assert "right-key" not in text and "wrong-key" not in text
