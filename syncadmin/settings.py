@@ -4,9 +4,13 @@ With no environment at all a checkout runs in development mode on the loopback a
 made on first use and kept in DATA_DIR. DEBUG=0 is production and demands keys and hosts.
 """
 
+import contextlib
+import ipaddress
+import re
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from cryptography.fernet import Fernet
@@ -15,52 +19,82 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-_env_file = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
-if _env_file and Path(_env_file).is_file():
-    env.read_env(_env_file)
+ENV_FILE = env.ENVIRON.get("ENV_FILE", str(BASE_DIR / ".env"))
+if ENV_FILE and Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
+elif ENV_FILE and "ENV_FILE" in env.ENVIRON:
+    raise ImproperlyConfigured(f"ENV_FILE names a file that is not there: {ENV_FILE}")
+
+
+def _text(name: str) -> str:
+    """A text from the environment as it stands: `env.str` would read a leading $ as another's name."""
+    return env.ENVIRON.get(name, "").strip()
 
 
 def _number(name: str, default: int, *, least: int, most: int) -> int:
     """A whole number from the environment, within its bounds."""
-    text = env.str(name, default=str(default))
-    if not text.strip().isdecimal() or not least <= int(text) <= most:
+    text = _text(name) or str(default)
+    if not text.isdecimal() or not least <= int(text) <= most:
         raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)
 
 
 def _switch(name: str, *, default: bool) -> bool:
-    text = env.str(name, default="1" if default else "0").strip().lower()
+    text = _text(name).lower() or ("1" if default else "0")
     if text not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
         raise ImproperlyConfigured(f"{name} must be 1 or 0, not {text!r}.")
     return text in {"1", "true", "yes", "on"}
 
 
+def _choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = _text(name).upper() or default
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
+    return text
+
+
+def _words(name: str) -> list[str]:
+    """A list from the environment, separated by commas, blanks around the words dropped."""
+    return [word.strip() for word in _text(name).split(",") if word.strip()]
+
+
+def _folder(name: str, default: Path) -> Path:
+    """A folder; a relative one counts from the checkout, so that every command means the same place."""
+    folder = BASE_DIR / Path(_text(name) or default).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ImproperlyConfigured(f"{name} must be a folder, and {folder} is not one.")
+    return folder.resolve()
+
+
 DEBUG = _switch("DEBUG", default=True)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).expanduser().resolve()
-FILES_DIR = Path(env.str("FILES_DIR", default=str(DATA_DIR / "files"))).expanduser().resolve()
-SCRATCH_DIR = Path(env.str("SCRATCH_DIR", default=str(DATA_DIR / "scratch"))).expanduser().resolve()
+DATA_DIR = _folder("DATA_DIR", BASE_DIR / "var")
+FILES_DIR = _folder("FILES_DIR", DATA_DIR / "files")
+SCRATCH_DIR = _folder("SCRATCH_DIR", DATA_DIR / "scratch")
+try:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as _error:
+    raise ImproperlyConfigured(
+        f"DATA_DIR cannot be made: {_error}. Create {DATA_DIR}, or name a folder that can be written."
+    ) from None
 
 
 def _development_key(name: str, make: str) -> str:
     """A key of this checkout, made on first use and readable by its owner alone."""
     path = DATA_DIR / name
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
         draft = DATA_DIR / f".{name}.{secrets.token_hex(4)}"
         draft.touch(mode=0o600)
         draft.write_text(make)
-        try:
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
             path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process was first: its key counts
         draft.unlink()
     return path.read_text().strip()
 
 
-SECRET_KEY = env.str("SECRET_KEY", default="")
-ENCRYPTION_KEYS = [key for key in env.list("ENCRYPTION_KEYS", default=[]) if key]
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = _text("SECRET_KEY")
+ENCRYPTION_KEYS = _words("ENCRYPTION_KEYS")
+ALLOWED_HOSTS = _words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = _words("CSRF_TRUSTED_ORIGINS")
 if DEBUG:
     SECRET_KEY = SECRET_KEY or _development_key("secret-key", secrets.token_urlsafe(50))
     ENCRYPTION_KEYS = ENCRYPTION_KEYS or [_development_key("encryption-key", Fernet.generate_key().decode())]
@@ -78,13 +112,19 @@ for _key in ENCRYPTION_KEYS:
         Fernet(_key)
     except ValueError:
         raise ImproperlyConfigured(
-            "Each of ENCRYPTION_KEYS must be a Fernet key: 32 random bytes in URL-safe base64. "
-            "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'` makes one."
+            "Each of ENCRYPTION_KEYS must be a Fernet key: 32 random bytes in URL-safe base64. One is made "
+            "by `python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`."
         ) from None
+for _origin in CSRF_TRUSTED_ORIGINS:
+    if not _origin.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(
+            f"Each of CSRF_TRUSTED_ORIGINS must begin with http:// or https://, unlike {_origin!r}."
+        )
 
 # Applications
 
 INSTALLED_APPS = [
+    "syncadmin",  # before django_q: its `qcluster` is the one with a time limit for stopping
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -100,6 +140,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "syncadmin.lib.content_security.middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -143,20 +184,40 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Database
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'syncadmin.sqlite3'}")}
-_database = DATABASES["default"]
-if _database["ENGINE"] == "django.db.backends.sqlite3":
-    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-    _database["OPTIONS"] = {
-        "timeout": 30,
-        "transaction_mode": "IMMEDIATE",  # without it two workers lose updates: "database is locked"
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8000;",
-    }
-elif _database["ENGINE"] == "django.db.backends.postgresql":
-    _database["CONN_MAX_AGE"] = _number("DATABASE_CONN_MAX_AGE", 60, least=0, most=86400)
-    _database["CONN_HEALTH_CHECKS"] = True
-else:
-    raise ImproperlyConfigured("DATABASE_URL must be a sqlite:/// or postgres:// address.")
+
+def _database() -> dict[str, Any]:
+    """The database as Django wants it. Its address may hold a password, so errors do not repeat it."""
+    if not _text("DATABASE_URL"):
+        database: dict[str, Any] = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(DATA_DIR / "syncadmin.sqlite3"),
+        }
+    else:
+        try:
+            database = env.db_url("DATABASE_URL")
+        except (ValueError, ImproperlyConfigured, environ.ImproperlyConfigured):
+            database = {}
+    engine, name = database.get("ENGINE"), str(database.get("NAME", ""))
+    if engine == "django.db.backends.sqlite3" and name != ":memory:":
+        path = (BASE_DIR / Path(name).expanduser()).resolve()
+        if not path.parent.is_dir():
+            raise ImproperlyConfigured(f"DATABASE_URL names a folder that is not there: {path.parent}")
+        options = {
+            "timeout": 30,
+            "transaction_mode": "IMMEDIATE",  # without it two workers lose updates: "database is locked"
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8000;",
+        }
+        return database | {"NAME": str(path), "OPTIONS": options}
+    if engine == "django.db.backends.postgresql" and name:
+        kept = _number("DATABASE_CONN_MAX_AGE", 60, least=0, most=86400)
+        return database | {"CONN_MAX_AGE": kept, "CONN_HEALTH_CHECKS": True}
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be sqlite:////folder/file.sqlite3 or postgres://user:password@host:5432/name. "
+        "(Signs such as @ : / # ? % in the password must be percent-encoded.)"
+    )
+
+
+DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue: a doorbell. Truth is in the runs, so a lost or doubled task does no harm.
@@ -169,14 +230,14 @@ Q_CLUSTER = {
     "orm": "default",
     "workers": WORKERS,
     "timeout": TASK_TIMEOUT_SECONDS,  # planning is one task; it holds a lease while it lives
-    "retry": TASK_TIMEOUT_SECONDS + 600,
+    "retry": TASK_TIMEOUT_SECONDS + 600,  # must be more, or a long task is started again beside itself
     "max_attempts": 2,
     "ack_failures": True,
     "catch_up": False,
     "queue_limit": WORKERS,
     "bulk": 1,
     "poll": 0.5,
-    "save_limit": 100,
+    "save_limit": -1,  # the runs are the history; only failed tasks are kept
     "label": "Queue",
     "scheduler": True,
     "max_rss": 600_000,  # kB; a pool member that grew beyond it is replaced between tasks
@@ -184,17 +245,33 @@ Q_CLUSTER = {
 
 # The wire
 
-HTTPS_PROXY = env.str("HTTPS_PROXY", default=env.str("https_proxy", default=""))
-HTTP_PROXY = env.str("HTTP_PROXY", default=env.str("http_proxy", default=""))
-NO_PROXY = env.str("NO_PROXY", default=env.str("no_proxy", default=""))
-CA_BUNDLE = env.str("REQUESTS_CA_BUNDLE", default=env.str("SSL_CERT_FILE", default=""))
+HTTPS_PROXY = _text("HTTPS_PROXY") or _text("https_proxy")
+HTTP_PROXY = _text("HTTP_PROXY") or _text("http_proxy")
+NO_PROXY = _text("NO_PROXY") or _text("no_proxy")
+CA_BUNDLE = _text("REQUESTS_CA_BUNDLE") or _text("SSL_CERT_FILE")
 
 # The supervisor (`manage.py up`)
 
-ADDRESS = env.str("ADDRESS", default="127.0.0.1")
+
+def _address() -> str:
+    """Where the pages are served: an IP address or a host name of this machine, without a port."""
+    text = _text("ADDRESS").strip("[]") or "127.0.0.1"
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+            raise ImproperlyConfigured(
+                f"ADDRESS must be an IP address or a host name without a port, not {text!r}."
+            ) from None
+    return text
+
+
+ADDRESS = _address()
 PORT = _number("PORT", 8000, least=1, most=65535)
+WEB_WORKERS = _number("WEB_WORKERS", 2, least=1, most=64)
 SANDBOX = _switch("SANDBOX", default=False)
 SANDBOX_PORT = _number("SANDBOX_PORT", 9001, least=1, most=65535)
+STUCK_SECONDS = _number("STUCK_SECONDS", 20, least=1, most=3600)
 
 # Pages
 
@@ -213,6 +290,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 
 # Security: DEBUG=0 stands behind TLS, unless the operator says otherwise.
 
@@ -229,11 +307,15 @@ X_FRAME_OPTIONS = "DENY"
 
 # Logs: one line each, never a row's values or a secret.
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django_q": {"level": env.str("QUEUE_LOG_LEVEL", default="WARNING")}},
+    "root": {"handlers": ["stderr"], "level": _choice("LOG_LEVEL", "INFO", _LEVELS)},
+    "loggers": {
+        "django-q": {"level": _choice("QUEUE_LOG_LEVEL", "WARNING", _LEVELS)},
+        "django": {"handlers": [], "level": "INFO"},  # Django's own handlers would write each line twice
+    },
 }

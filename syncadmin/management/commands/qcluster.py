@@ -1,0 +1,46 @@
+"""django-q2's `qcluster`, made safe to stop and to kill. Takes the place of the command of the same name."""
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+from django.db import connections
+from django_q.management.commands import qcluster
+
+from syncadmin.supervisor.doorbells import ensure_schedules
+from syncadmin.supervisor.leash import leash_descendants
+
+STOP_SECONDS = 28  # less than the supervisor waits
+
+
+class Command(qcluster.Command):
+    """Runs the workers alone: `manage.py up --no-web` is the same with a supervisor.
+
+    Beyond django-q2's: the schedules are there; the pool ends as a whole when its main process is killed;
+    SIGTERM ends it within STOP_SECONDS even when the pool is stuck, which otherwise hangs for ever.
+    """
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ensure_schedules()
+        connections.close_all()  # a connection must not be shared with what is forked now
+        leash_descendants()
+        super().handle(*args, **options)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            _limit(signum)
+
+
+def _limit(signum: int) -> None:
+    """Put a time limit on the way that the signal is handled now."""
+    stop = signal.getsignal(signum)
+
+    def give_up(signum: int, frame: FrameType | None) -> None:
+        os._exit(1)  # the leash ends the rest
+
+    def stop_in_time(signum: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(STOP_SECONDS)
+        if callable(stop):
+            stop(signum, frame)
+
+    signal.signal(signum, stop_in_time)

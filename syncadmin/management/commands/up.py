@@ -1,0 +1,95 @@
+"""`manage.py up`: everything that an installation needs, in one foreground command."""
+
+import shlex
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from syncadmin.checks import is_loopback
+from syncadmin.supervisor import processes, services
+from syncadmin.supervisor.decisions import PoolWatch
+from syncadmin.supervisor.doorbells import Watcher
+from syncadmin.supervisor.supervise import (
+    ORPHAN_SECONDS,
+    CannotStart,
+    Supervisor,
+    must_be_free,
+    the_only_one,
+)
+
+
+class Command(BaseCommand):
+    help = "Runs the web server, the workers and (SANDBOX=1) the sandbox until Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--address", default=settings.ADDRESS, help="Where to serve the pages.")
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--no-web", action="store_true", help="Run no web server.")
+        parser.add_argument("--no-worker", action="store_true", help="Run no workers.")
+        parser.add_argument(
+            "--sandbox", action="store_true", default=settings.SANDBOX, help="Run the sandbox too."
+        )
+        parser.add_argument(
+            "--then", metavar="COMMAND", help="A manage.py command to run once, when everything is up."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        address, port = options["address"], options["port"]
+        _must_be_prepared(web=not options["no_web"])
+        wanted = []
+        if options["sandbox"]:
+            wanted.append(services.sandbox())
+        if not options["no_web"]:
+            wanted.append(services.web(address, port))
+        if not options["no_worker"]:
+            wanted.append(services.worker())
+        if options["then"]:
+            wanted.append(services.command("command", *shlex.split(options["then"]), once=True))
+        try:
+            lock = the_only_one(settings.DATA_DIR / "run")
+            for service in wanted:
+                processes.clear(processes.mark_of(service.name, settings.DATA_DIR), patience=ORPHAN_SECONDS)
+            if not options["no_web"]:
+                must_be_free(address, port, how="`--port 8001`, or PORT in the environment")
+            if options["sandbox"]:
+                must_be_free("127.0.0.1", settings.SANDBOX_PORT, how="SANDBOX_PORT in the environment")
+        except CannotStart as error:
+            raise CommandError(str(error)) from None
+        if settings.DEBUG and not is_loopback(address):
+            self.stderr.write(
+                f"Development mode (DEBUG=1) is served on {address}, where others can reach it."
+            )
+        if not options["no_web"]:
+            host = f"[{address}]" if ":" in address else address
+            self.stdout.write(f"Syncadmin serves http://{host}:{port}/ (Ctrl-C stops it).")
+        connections.close_all()
+        with lock:
+            Supervisor(
+                wanted,
+                data_dir=settings.DATA_DIR,
+                folder=settings.BASE_DIR,
+                watcher=None if options["no_worker"] else Watcher(),
+                pool_watch=PoolWatch(patience=settings.STUCK_SECONDS),
+                address=address,
+            ).run()
+
+
+def _must_be_prepared(*, web: bool) -> None:
+    """Raise CommandError where the database or the static files are not as the services need them."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        raise CommandError(
+            f"The database {DEFAULT_DB_ALIAS!r} cannot be used: {error}. Check DATABASE_URL."
+        ) from None
+    if missing:
+        raise CommandError(
+            f"The database lacks {len(missing)} migrations. Run `manage.py migrate` first, then `up` again."
+        )
+    if web and not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        raise CommandError("The static files are not collected. Run `manage.py collectstatic` first.")

@@ -1,0 +1,104 @@
+"""The queue as the supervisor sees it: look at it, ring for due runs, keep its two schedules."""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connections, transaction
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
+
+from syncadmin.supervisor.decisions import Glance, rings_wanted
+from syncs.models import Run
+
+WORK = "syncs.tasks.work"
+LOOK_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def look() -> Glance:
+    """The queue now. Reads a few rows, and the runs only while one is due."""
+    now = timezone.now()
+    due = Run.objects.due(now)[: settings.WORKERS].count()
+    waiting: set[int] = set()
+    taken = {}
+    for doorbell, lock in OrmQ.objects.values_list("id", "lock"):
+        if lock is not None and lock > now:
+            taken[doorbell] = lock
+        else:
+            waiting.add(doorbell)
+    leases = Run.objects.active().values_list("pk", "served_at", "lease_expires_at") if due else ()
+    return Glance(
+        at=time.monotonic(),
+        due=due,
+        waiting=frozenset(waiting),
+        taken=taken,
+        leases={run: (served_at, expires_at) for run, served_at, expires_at in leases},
+    )
+
+
+def ring(times: int) -> None:
+    """Put doorbells into the queue."""
+    for _ in range(times):
+        async_task(WORK)
+
+
+class Watcher(threading.Thread):
+    """Looks at the queue every second and rings for due runs; `latest` is what it saw last.
+
+    A thread of its own, because a database that is away can hold a caller for minutes. `problem` says why
+    there is no glance now.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="doorbells", daemon=True)
+        self.latest: Glance | None = None
+        self.problem = ""
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        while not self._end.is_set():
+            try:
+                close_old_connections()
+                self.latest = look()
+                ring(
+                    rings_wanted(
+                        due=self.latest.due, waiting=len(self.latest.waiting), workers=settings.WORKERS
+                    )
+                )
+                if self.problem:
+                    log.warning("The database answers again.")
+                self.problem = ""
+            except Error as error:
+                if not self.problem:
+                    log.warning("The queue cannot be read, and is tried again every second: %s", error)
+                self.problem = str(error)
+                connections.close_all()
+            self._end.wait(LOOK_SECONDS)
+        connections.close_all()
+
+    def end(self) -> None:
+        self._end.set()
+
+
+SCHEDULES = (
+    ("tick", "syncs.tasks.tick", Schedule.MINUTES, timedelta(minutes=1)),
+    ("prune", "syncs.tasks.prune", Schedule.DAILY, timedelta(minutes=10)),
+)
+
+
+def ensure_schedules() -> None:
+    """Have each schedule once: `tick` every minute, `prune` every day. Their next times stay as they are."""
+    for name, function, kind, first in SCHEDULES:
+        wanted = {"func": function, "schedule_type": kind, "minutes": 1, "repeats": -1, "cluster": None}
+        with transaction.atomic():
+            kept = Schedule.objects.select_for_update().filter(name=name).order_by("pk").first()
+            if kept is None:
+                Schedule.objects.create(name=name, next_run=timezone.now() + first, **wanted)
+                continue
+            Schedule.objects.filter(name=name).exclude(pk=kept.pk).delete()
+            Schedule.objects.filter(pk=kept.pk).update(**wanted)
