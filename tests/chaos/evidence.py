@@ -14,6 +14,8 @@ from tests.chaos import published
 Key: TypeAlias = tuple[str, str]  # (entity, e-mail address or domain)
 Entry: TypeAlias = Mapping[str, Any]
 
+# So many looks at a job went wrong that a client may give up.
+PATIENCE = 5
 # A client that has an answer in its hands needs a moment to write it down; a kill in it excuses a repeat.
 WRITING_DOWN_SECONDS = 1.5
 
@@ -31,7 +33,7 @@ class Submission:
     """One record in one request, with what became of it as far as the client was told.
 
     `told` is the item's status in the first whole answer of a finished job that names it; `ended_as` is
-    the job's own status there ("gone" for a 404).
+    the job's own status there ("gone" for a 404). `broken_looks` counts answers about it that went wrong.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Submission:
     ended_as: str = ""
     told: str = ""
     applied: bool = False
+    broken_looks: int = 0
 
     @property
     def is_proved(self) -> bool:
@@ -102,7 +105,8 @@ def _blame(before: Submission, again: Submission, stops: list[Interruption], wri
         return ""
     if before.told == "completed":
         return "its arrival was proved"
-    return "" if before.told == "failed" or before.ended_as else "its job was accepted and nobody had looked"
+    unproved = before.told == "failed" or before.ended_as or before.broken_looks >= PATIENCE
+    return "" if unproved else "its job was accepted, and no look at it said that it failed"
 
 
 def read(path: Path) -> Evidence:
@@ -110,6 +114,7 @@ def read(path: Path) -> Evidence:
     found = Evidence()
     by_number: dict[int, list[Submission]] = defaultdict(list)
     by_job: dict[str, list[Submission]] = defaultdict(list)
+    looked_at: dict[int, str] = {}
     for entry in entries(path):
         number = entry.get("number", 0)
         match entry["kind"]:
@@ -117,6 +122,8 @@ def read(path: Path) -> Evidence:
                 found.violations.append(f"request {number}: {entry['what']}")
             case "request":
                 found.requests.append(entry)
+                if entry["method"] == "GET" and "/bulk/" in entry["path"]:
+                    looked_at[number] = entry["path"].rpartition("/")[2]
                 for submission in _submissions(entry):
                     by_number[number].append(submission)
                     found.submissions[submission.key].append(submission)
@@ -134,8 +141,8 @@ def read(path: Path) -> Evidence:
                     by_job[submission.job].append(submission)
                     if is_good and entry["status"] != 202:
                         submission.told = "completed"
-                if "results" in entry and entry["whole"] and entry["status"] in {200, 404}:
-                    _tell(by_job[entry["job"]], entry)
+                if job := looked_at.get(number):
+                    _tell(by_job[job], entry)
     return found
 
 
@@ -158,7 +165,11 @@ def _submissions(entry: Entry) -> Iterator[Submission]:
 
 
 def _tell(submissions: list[Submission], answer: Entry) -> None:
-    """Note what a whole look at a job told about its records. The first word that ends it counts."""
+    """Note what a look at a job told about its records. The first word that ends it counts."""
+    if "results" not in answer or not answer["whole"] or answer["status"] not in {200, 404}:
+        for submission in submissions:
+            submission.broken_looks += 1
+        return
     if answer["job_status"] not in {"completed", "failed", "gone"}:
         return
     for submission in submissions:
