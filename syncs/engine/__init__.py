@@ -1,0 +1,22 @@
+"""The engine: rows of a model become records of a destination.
+
+```
+Source ─rows─▶ Model ─rows─▶ Mapping ─records─▶ Plan ─operations─▶ Batches ─▶ Adapter ─outcomes─▶ Ledger + Run
+```
+
+To read it, walk the modules in this order:
+
+1. `run.py`        the conductor: a run from queued to its end, and what it stands on
+2. `lease.py`      one worker at a time, fenced
+3. `extract.py`    rows are read, mapped (`mapping.py`, `steps.py`, `values.py`, `addresses.py`) …
+4. `staging.py`    … and staged in scratch files
+5. `planning.py`   staged records are compared with the ledger: `plan.py` decides, `duplicates.py` finds
+                   rows that share a key, `reasons.py` tells people, `plan_writer.py` writes it down
+6. `batches.py`    operations packed, and the form in which they are kept
+7. `deliver.py`    calls go out and answers come back: `journal.py` decides what an answer means for a
+                   batch, `settle.py` writes it, fenced
+8. `ledger.py`     settled batches are folded into what the destination last accepted
+
+Around it: `doorbell.py` rings for a worker, `fairness.py` says which run is next, `keys.py` makes digests
+and fingerprints, `bulk.py` writes many rows at once, `forget.py` removes a person everywhere.
+"""

@@ -18,8 +18,8 @@ class Batch(models.Model):
     ```
 
     Each move demands the run's lease token and, for what is `sending`, the same attempt. `stage` orders
-    delivery: companions (0) are settled before rows (1) are sent, rows that wait out an unanswered
-    request go last (2). `payload` and `outcomes` are compressed JSON as written by `engine/batches.py`.
+    delivery: companions are settled before rows are sent. `payload` and `outcomes` are compressed JSON as
+    written by `engine/batches.py`.
     """
 
     class Status(models.TextChoices):
@@ -28,11 +28,16 @@ class Batch(models.Model):
         WAITING = "waiting", "Waiting"
         SETTLED = "settled", "Settled"
 
+    class Stage(models.IntegerChoices):
+        COMPANIONS = 0, "Companions"
+        ROWS = 1, "Rows"
+        LATE_ROWS = 2, "Rows that wait out an unanswered request"
+
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches")
     plan_attempt = models.PositiveIntegerField()
     number = models.PositiveIntegerField()
-    stage = models.PositiveSmallIntegerField(default=1)
+    stage = models.PositiveSmallIntegerField(choices=Stage, default=Stage.ROWS)
     object_key = models.CharField(max_length=60)
     operation_count = models.PositiveIntegerField()
     row_count = models.PositiveIntegerField(help_text="Operations that stand for a row in the run's counts.")

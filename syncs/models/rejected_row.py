@@ -21,6 +21,7 @@ class RejectedRow(models.Model):
         HELD_BACK = "held_back", "Held back"
         REJECTED = "rejected", "Refused by the destination"
         IN_DOUBT = "in_doubt", "In doubt"
+        LEFT_BEHIND = "left_behind", "Left behind at the destination"
 
     class Who(models.TextChoices):
         DATA = "data", "Whoever owns the source's data"
@@ -36,8 +37,9 @@ class RejectedRow(models.Model):
     batch_number = models.PositiveIntegerField(null=True, blank=True)
     key = models.BinaryField(max_length=16)
     key_text = models.TextField()
+    part = models.PositiveSmallIntegerField(default=0, help_text="0 the row itself, 1 its companion.")
     match_key = models.TextField(blank=True)
-    stage = models.CharField(max_length=10, choices=Stage)
+    stage = models.CharField(max_length=12, choices=Stage)
     problem = models.CharField(max_length=60)
     field = models.CharField(max_length=200, blank=True)
     reason = models.TextField()

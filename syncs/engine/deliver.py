@@ -1,0 +1,480 @@
+"""Sends a run's batches, and settles what comes back.
+
+One thread conducts: it claims batches, keeps within the account's budget, writes what is proved. A pool of
+threads only talks to the destination. Nothing is decided twice: what an answer means for a batch is
+`journal.py`, how it is written `settle.py`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import requests
+from django.utils import timezone
+
+from destinations import budget, connect
+from destinations.contract import (
+    JSON,
+    Adapter,
+    Call,
+    Limits,
+    Mode,
+    Outcome,
+    Pending,
+    Target,
+    Verdict,
+)
+from destinations.errors import (
+    AuthExpired,
+    ContractBroken,
+    DestinationError,
+    Misconfigured,
+    RateLimited,
+    Rejected,
+    Temporary,
+)
+from destinations.models import Connection, Exchange
+from syncs.engine import settle
+from syncs.engine.journal import Journal
+from syncs.engine.lease import Lease
+from syncs.engine.settle import Held
+from syncs.models import Batch, Run
+
+LONGEST_BACKOFF = 60.0
+OUTAGE_STOPS_AFTER = timedelta(hours=1)
+CANCEL_WAITS = timedelta(seconds=60)  # for jobs that the destination is working on
+OPEN_JOBS_PER_SLOT = 4
+ALIKE_STOPS = 3
+GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
+LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
+
+Answer = Sequence[Outcome] | Pending | Exception
+
+
+class Stop(Exception):
+    """The run cannot go on: a person must act, as the message says."""
+
+
+class Open(NamedTuple):
+    """A batch that is not settled, as the conductor's list has it."""
+
+    pk: int
+    stage: int
+    number: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A call that a thread is making."""
+
+    held: Held
+    call: Call
+    adapter: Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing can be done before `due_at`; `waits_for` says why, in plain words."""
+
+    due_at: datetime
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a run's calls go."""
+
+    connection: Connection
+    adapter: type[Adapter]
+    limits: Limits
+    upsert_key: str
+    mode: Mode
+
+    def target(self, object_key: str) -> Target:
+        found = self.adapter.object(object_key)
+        key = self.upsert_key if self.upsert_key in found.upsert_keys else found.upsert_keys[0]
+        return Target(found, key)
+
+    def companion(self, object_key: str) -> str:
+        """What to call the object's companion; empty where it has none."""
+        found = self.adapter.object(object_key).companion
+        return found.label if found else ""
+
+
+class Delivery:
+    """One worker's share of a run's delivery. Use as a context manager: it lets go of the budget."""
+
+    def __init__(
+        self,
+        run: Run,
+        lease: Lease,
+        way: Way,
+        *,
+        others_wait: Callable[[], bool],
+        look: Callable[[], None],
+    ) -> None:
+        """`others_wait`: whether to give way rather than to sleep. `look` is called about each second."""
+        self.run = run
+        self._lease = lease
+        self._way = way
+        self._others_wait = others_wait
+        self._look = look
+        self._account = way.connection.account
+        self._rules = budget.rules(self._account, way.limits)
+        self._slots = self._rules.concurrency
+        self._gate = budget.Gate()
+        self._holder = str(lease.token)
+        self._session: requests.Session = connect.session(self._slots)
+        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="call")
+        self._flights: dict[Future[Answer], Flight] = {}
+        self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
+        self._open = self._load()  # by pk, in the order of sending
+        self._looked_at = 0.0
+        self._cancelled_at: datetime | None = run.cancel_requested_at
+        self._alike: tuple[str, int] = ("", 0)
+        self._failed_owners: frozenset[str] | None = None
+        self._rest = Rest(timezone.now())
+
+    def __enter__(self) -> "Delivery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._session.close()
+        budget.release(self._account.pk, self._rules, self._holder, self._gate)
+
+    def work(self, until: float) -> Rest | None:
+        """Deliver until `until` (monotonic). None: everything is settled, or a cancel has been obeyed.
+
+        Raises Stop where a person must act, LostLease where another worker has the run. Calls in flight
+        are always waited for.
+        """
+        try:
+            while True:
+                self._lease.demand()
+                self._land()
+                if self._is_over():
+                    return None
+                late = time.monotonic() >= until
+                if not late:
+                    self._dispatch()
+                if self._flights:
+                    wait(self._flights, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+                    continue
+                rest = self._next()
+                if rest is None:
+                    return None
+                pause = (rest.due_at - timezone.now()).total_seconds()
+                if late or time.monotonic() + pause > until:
+                    return rest
+                if pause > GIVES_WAY_AFTER and self._others_wait():
+                    return rest
+                self._tell(rest.waits_for if pause > LOOK_EVERY else "")
+                time.sleep(max(0.0, min(pause, LOOK_EVERY)))
+        finally:
+            self._drain()
+
+    # What to do next
+
+    def _load(self) -> dict[int, Open]:
+        found = (
+            Batch.objects.filter(run=self.run, plan_attempt=self.run.plan_attempt)
+            .exclude(status=Batch.Status.SETTLED)
+            .order_by("stage", "number")
+            .values_list("pk", "stage", "number", "due_at")
+        )
+        return {row[0]: Open(*row) for row in found}
+
+    def _is_over(self) -> bool:
+        """Whether a cancel has been asked for and nothing is left to wait for."""
+        if time.monotonic() - self._looked_at >= LOOK_EVERY:
+            self._looked_at = time.monotonic()
+            self._look()
+            self._cancelled_at = Run.objects.values_list("cancel_requested_at", flat=True).get(pk=self.run.pk)
+        if self._cancelled_at is None or self._flights:
+            return False
+        return not self._jobs or timezone.now() - self._cancelled_at > CANCEL_WAITS
+
+    def _ready(self) -> Iterator[Open]:
+        """Batches that may go, in order: companions before rows."""
+        stage = next((one.stage for one in self._open.values()), None)
+        for one in self._open.values():
+            if stage == Batch.Stage.COMPANIONS != one.stage:
+                return
+            yield one
+
+    def _next(self) -> Rest | None:
+        due = min((one.due_at for one in self._ready()), default=None)
+        if due is None:
+            return None
+        if self._cancelled_at is not None:
+            due = min((held.batch.due_at for held in self._jobs.values()), default=due)
+        if self._rest.due_at > due:
+            return self._rest
+        why = "the destination to work through what was sent" if self._jobs else ""
+        return Rest(due, f"Waiting for {why}." if why else "")
+
+    def _dispatch(self) -> None:
+        """Send calls, and look at pending jobs, as far as budget and time allow."""
+        now = timezone.now()
+        free = self._slots - len(self._flights)
+        flying = {flight.held.batch.pk for flight in self._flights.values()}
+        most_jobs = self._slots * OPEN_JOBS_PER_SLOT
+        due = []
+        jobs = len(self._jobs)
+        for one in self._ready():
+            if len(due) >= free:
+                break
+            if one.due_at > now or one.pk in flying:
+                continue
+            if one.pk not in self._jobs:
+                if self._cancelled_at is not None or jobs >= most_jobs:
+                    continue
+                jobs += 1
+            due.append(one)
+        if not due or self._is_down(now):
+            return
+        grant = budget.take(
+            self._account.pk,
+            self._rules,
+            self._holder,
+            self._gate,
+            requests=len(due),
+            slots=len(due) + len(self._flights),
+            in_flight=len(self._flights),
+        )
+        if grant.wait is not None:
+            self._rest = Rest(
+                datetime.fromtimestamp(grant.wait.until, tz=now.tzinfo),
+                budget.wait_text(grant.wait, self._way.adapter.label),
+            )
+        for one in due[: min(grant.requests, grant.slots - len(self._flights))]:
+            self._launch(one, now)
+
+    def _is_down(self, now: datetime) -> bool:
+        """Whether the account's breaker is open; Stop where it has been for too long."""
+        outage = budget.outage(self._account.pk)
+        if outage is None:
+            return False
+        if now - outage.since > OUTAGE_STOPS_AFTER:
+            raise Stop(
+                f"{self._way.adapter.label} has not been answering since {outage.since:%H:%M} UTC: "
+                f"{outage.reason} The rows that were not sent wait for the next run."
+            )
+        if outage.until <= now:
+            return False
+        why = f"{self._way.adapter.label} is not answering since {outage.since:%H:%M} UTC: {outage.reason}"
+        self._rest = Rest(outage.until, why)
+        return True
+
+    def _launch(self, one: Open, now: datetime) -> None:
+        held = self._jobs.get(one.pk) or self._claim(one, now)
+        if held is None:
+            return
+        out = held.journal.call
+        if out is None:
+            self._settle([held], [])
+            return
+        if out.state is None and held.journal.lost and not held.converges:
+            held.journal.failed("its answer was lost.", may_be_applied=True, counts=False, converges=False)
+            self._settle([held], [])
+            return
+        batch = held.batch
+        call = Call(
+            f"{batch.pk}-{batch.attempt}",
+            held.payload.operations(batch.pk, self._way.mode, held.journal.positions(out)),
+        )
+        adapter = connect.open_adapter(
+            self._way.connection, gate=self._gate, call_id=call.id, session=self._session
+        )
+        target = self._way.target(batch.object_key)
+        future = self._pool.submit(_make, adapter, target, call, out.state)
+        self._flights[future] = Flight(held, call, adapter)
+
+    def _claim(self, one: Open, now: datetime) -> Held | None:
+        batch = Batch.objects.get(pk=one.pk)
+        batch.run = self.run
+        held = settle.claim(batch, self._lease, now)
+        if held is None:
+            self._lease.lose()
+        return held
+
+    # What came back
+
+    def _drain(self) -> None:
+        """Wait for calls in flight: what they bring is settled, whatever made us stop."""
+        while self._flights and self._lease.is_held:
+            wait(self._flights, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+            with suppress(Stop):  # we are stopping, or the next slice meets it again
+                self._land()
+
+    def _land(self) -> None:
+        """Settle, or keep, the batches whose calls are done. Stop where one says that we must."""
+        done = [future for future in self._flights if future.done()]
+        if not done:
+            return
+        settled: list[Held] = []
+        exchanges: list[Exchange] = []
+        stop: Stop | None = None
+        for future in done:
+            flight = self._flights.pop(future)
+            exchanges += connect.exchange_rows(
+                flight.adapter, self._way.connection, team_id=self.run.team_id, subject=self.run.public_id
+            )
+            try:
+                self._read(flight, future.result())
+            except Stop as found:
+                stop = found
+            if flight.held.journal.call is None:
+                settled.append(flight.held)
+        self._settle(settled, exchanges)
+        budget.settle_observations(self._account.pk, self._rules, self._gate)
+        if stop is not None:
+            raise stop
+
+    def _read(self, flight: Flight, answer: Answer) -> None:
+        """Enter an answer into its batch's journal; keep the batch unless it is done."""
+        held, journal = flight.held, flight.held.journal
+        now = timezone.now()
+        out = journal.call
+        assert out is not None  # noqa: S101 - a call that flies stands in its journal
+        pause, error, stop = 0.0, "", None
+        looking = out.state is not None
+        match answer:
+            case Pending(state=state):
+                budget.answered(self._account.pk)
+                journal.pending(state, now)
+                pause = self._look_again(out.looks)
+                self._give_up_overdue(journal, now)
+            case RateLimited():
+                error = str(answer)
+                pause = self._after_refusal(answer, out.failures)
+            case Temporary():
+                error = str(answer)
+                opened = budget.failed(self._account.pk, error)
+                journal.failed(
+                    error, may_be_applied=answer.may_be_applied, counts=not opened, converges=held.converges
+                )
+                pause = _backoff(out.failures)
+                self._give_up_overdue(journal, now)
+            case Rejected() if not looking:
+                budget.answered(self._account.pk)
+                error = str(answer)
+                journal.refused(error, answer.field)
+            case AuthExpired() | Misconfigured():
+                error = str(answer)
+                stop = Stop(error)
+            case DestinationError():
+                error = str(answer)
+                journal.answered(
+                    [Outcome(Verdict.UNPROVED, error)] * len(flight.call.operations), converges=held.converges
+                )
+            case Exception():
+                journal.lost_answer()
+                error = f"A fault in Syncadmin, please report it: {type(answer).__name__}: {answer}"
+                stop = Stop(error)
+            case _:
+                budget.answered(self._account.pk)
+                journal.answered(answer, converges=held.converges)
+                pause = _backoff(1)
+        if journal.call is not None:
+            due_at = now + timedelta(seconds=pause)
+            settle.keep(held, self._lease, due_at=due_at, error=error)
+            self._put_back(held, due_at)
+        if stop is not None:
+            raise stop
+
+    def _put_back(self, held: Held, due_at: datetime) -> None:
+        batch = held.batch
+        self._open[batch.pk] = self._open[batch.pk]._replace(due_at=due_at)
+        if batch.status == Batch.Status.SENDING:
+            self._jobs[batch.pk] = held
+        else:
+            self._jobs.pop(batch.pk, None)
+
+    def _look_again(self, looks: int) -> float:
+        """Seconds until the next look at a pending job: growing, and not in step with others."""
+        first, longest = self._way.limits.poll_seconds
+        return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+    def _give_up_overdue(self, journal: Journal, now: datetime) -> None:
+        out = journal.call
+        if out is None or out.state is None or not out.since:
+            return
+        deadline = self._way.limits.poll_deadline_seconds
+        if (now - datetime.fromisoformat(out.since)).total_seconds() > deadline:
+            label = self._way.adapter.label
+            reason = f"{label} has not finished the job within {deadline / 60:.0f} minutes."
+            journal.overdue(reason, converges=True)
+
+    def _after_refusal(self, error: RateLimited, failures: int) -> float:
+        """Seconds to wait after "too many requests"; the account waits as a whole where a time was named."""
+        if error.retry_after is not None:
+            return error.retry_after + random.uniform(0, 0.5)  # noqa: S311 - no secret
+        return random.uniform(0.2, 2.0)  # noqa: S311 - no secret
+
+    def _settle(self, settled: list[Held], exchanges: list[Exchange]) -> None:
+        if not settled and not exchanges:
+            return
+        settle.settle(
+            self.run,
+            settled,
+            exchanges,
+            self._lease,
+            failed_owners=self._owners(settled),
+            companion=self._way.companion(self.run.sync.object_key),
+        )
+        for held in settled:
+            self._open.pop(held.batch.pk, None)
+            self._jobs.pop(held.batch.pk, None)
+            self._watch_for_alike(held)
+
+    def _owners(self, settled: list[Held]) -> frozenset[str]:
+        """Rows whose companion failed. All companions are settled before the first row is sent."""
+        if not any(held.batch.stage != Batch.Stage.COMPANIONS for held in settled):
+            return frozenset()
+        if self._failed_owners is None:
+            self._failed_owners = settle.failed_owners(self.run)
+        return self._failed_owners
+
+    def _watch_for_alike(self, held: Held) -> None:
+        """Three batches refused whole in the same words are not about their rows."""
+        outcomes = held.journal.proved.values()
+        words = {o.reason for o in outcomes if o.verdict is Verdict.REJECTED}
+        if len(outcomes) < 2 or len(words) != 1 or any(o.verdict is not Verdict.REJECTED for o in outcomes):
+            self._alike = ("", 0)
+            return
+        reason = words.pop()
+        self._alike = (reason, self._alike[1] + 1 if self._alike[0] == reason else 1)
+        if self._alike[1] >= ALIKE_STOPS:
+            raise Stop(
+                f"{ALIKE_STOPS} batches in a row were refused in the same words: “{reason}” Whoever edits "
+                "the sync must look at its mapping; the rows that were not sent wait for the next run."
+            )
+
+    def _tell(self, waits_for: str) -> None:
+        if waits_for != self.run.waits_for:
+            self.run.waits_for = waits_for
+            Run.objects.filter(pk=self.run.pk, lease_token=self._lease.token).update(waits_for=waits_for)
+
+
+def _make(adapter: Adapter, target: Target, call: Call, state: Mapping[str, JSON] | None) -> Answer:
+    """One call, in a thread of its own: an answer, or the error that came instead."""
+    try:
+        answer = adapter.send(target, call) if state is None else adapter.advance(target, call, state)
+    except Exception as error:  # every error is an answer; the conductor decides
+        return error
+    if not isinstance(answer, Pending) and len(answer) != len(call.operations):
+        return ContractBroken(f"{adapter.label} must answer once for each operation, in order.")
+    return answer
+
+
+def _backoff(failures: int) -> float:
+    """Exponential with full jitter."""
+    return random.uniform(0, min(LONGEST_BACKOFF, 2.0**failures))  # noqa: S311 - no secret

@@ -1,0 +1,149 @@
+"""Rows of a model, mapped and staged. What cannot be sent is told at once; nothing is decided here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from destinations.contract import JSON
+from syncs.engine import keys
+from syncs.engine.mapping import Flaw, Mapped, Mapper
+from syncs.engine.staging import Staging
+from syncs.sources.base import Rows
+
+_BREAK = orjson.Fragment(b"\n")  # JSON escapes line breaks in text, so this one only parts records
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A row that cannot be sent, with what the source said."""
+
+    key_text: str
+    match_key: str
+    flaws: tuple[Flaw, ...]
+    values: dict[str, JSON]
+
+
+@dataclass(slots=True)
+class Extracted:
+    """What came out of the source.
+
+    `marks` has a byte for each row by its position; planning notes there what became of it.
+    """
+
+    read_count: int = 0
+    invalid_count: int = 0
+    normalised_count: int = 0
+    keyless_count: int = 0
+    marks: bytearray = field(default_factory=bytearray)
+
+
+def extract(
+    rows: Rows,
+    mapper: Mapper,
+    staged: Staging,
+    companions: Staging | None,
+    *,
+    only: frozenset[str] | None,
+    unfit: Callable[[list[Unfit]], None],
+    pulse: Callable[[int], None],
+) -> Extracted:
+    """Stage every row that can be sent; hand the others to `unfit`, chunk by chunk.
+
+    `only` limits the run to these primary keys. `pulse` is told the rows read so far, after each chunk; it
+    raises where the run must stop.
+    """
+    found = Extracted()
+    row_seed = keys.layout_seed(_policies(mapper.shape.row_layout))
+    companion_layout = mapper.shape.companion_layout
+    companion_seed = keys.layout_seed(_policies(companion_layout)) if companion_layout else 0
+    for chunk in rows:
+        if not chunk:
+            continue
+        mapped = mapper.map(chunk)
+        fit = _fit(mapped, only)
+        first = len(found.marks)
+        found.marks.extend(bytes(len(chunk)))
+        found.read_count += len(chunk) if only is None else sum(1 for k in mapped.key_texts if k in only)
+        found.normalised_count += mapped.normalised_count
+        found.keyless_count += mapped.keyless_count
+        bad = [at for at in mapped.flaws if only is None or mapped.key_texts[at] in only]
+        if bad:
+            found.invalid_count += len(bad)
+            unfit([_unfit(mapper, mapped, chunk[at], at) for at in bad])
+        _stage(staged, mapped, fit, first, row_seed)
+        if companions is not None:
+            _stage_companions(companions, mapped, fit, first, companion_seed)
+        pulse(found.read_count)
+    staged.finish()
+    if companions is not None:
+        companions.finish()
+    return found
+
+
+def lines_of(records: Sequence[Any]) -> list[bytes]:
+    """Each record's JSON. One call for all: ten times faster than one each."""
+    if not records:
+        return []
+    joined = orjson.dumps([piece for record in records for piece in (record, _BREAK)])
+    return joined[1:-3].split(b",\n,")
+
+
+def _policies(layout: Any) -> list[tuple[str, str]]:
+    return list(zip(layout.fields, layout.policies, strict=True))
+
+
+def _fit(mapped: Mapped, only: frozenset[str] | None) -> Sequence[int]:
+    """The indexes of the rows that can be sent."""
+    size = len(mapped.key_texts)
+    if not mapped.flaws and only is None:
+        return range(size)
+    return [
+        at for at in range(size) if at not in mapped.flaws and (only is None or mapped.key_texts[at] in only)
+    ]
+
+
+def _take(column: list[Any], fit: Sequence[int]) -> list[Any]:
+    return column if len(fit) == len(column) else [column[at] for at in fit]
+
+
+def _stage(staged: Staging, mapped: Mapped, fit: Sequence[int], first: int, seed: int) -> None:
+    key_texts = _take(mapped.key_texts, fit)
+    match_keys = _take(mapped.match_keys, fit)
+    records = _take(mapped.records, fit)
+    lines = lines_of([(k, m, *r) for k, m, r in zip(key_texts, match_keys, records, strict=True)])
+    staged.add(
+        [keys.row_key(text) for text in key_texts],
+        keys.fingerprints(lines, seed),
+        keys.match_digests(match_keys),
+        [first + at for at in fit] if len(fit) < len(mapped.key_texts) else range(first, first + len(fit)),
+        lines,
+    )
+
+
+def _stage_companions(staged: Staging, mapped: Mapped, fit: Sequence[int], first: int, seed: int) -> None:
+    """A line for each row that writes a companion, with the row's key behind it.
+
+    The fingerprint leaves that key out: which row a companion comes from does not change it.
+    """
+    at = [i for i in fit if mapped.companion_keys[i] is not None]
+    match_keys: list[Any] = [mapped.companion_keys[i] for i in at]
+    lines = lines_of([(m, m, *mapped.companions[i]) for m, i in zip(match_keys, at, strict=True)])
+    owners = [(mapped.key_texts[i] or "").encode() for i in at]
+    staged.add(
+        [keys.companion_key(text) for text in match_keys],
+        keys.fingerprints(lines, seed),
+        [0] * len(at),
+        [first + i for i in at],
+        [line + b"\n" + owner for line, owner in zip(lines, owners, strict=True)],
+    )
+
+
+def _unfit(mapper: Mapper, mapped: Mapped, row: tuple[Any, ...], at: int) -> Unfit:
+    return Unfit(
+        mapped.key_texts[at] or "",
+        mapped.match_keys[at] or "",
+        tuple(mapped.flaws[at]),
+        mapper.source_values(row),
+    )

@@ -1,0 +1,58 @@
+"""Digests and fingerprints: how a row is known, and how a change of it is seen. Pure.
+
+Both are XXH3, which is stable over versions and platforms. They guard against accident, not malice: a
+key is only ever compared within one sync, a fingerprint only with the same key's last one.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
+
+ENCODING_VERSION = 1
+COMPANION_MARK = "\x1fcompanion\x1f"
+_SIGN = 1 << 63
+_WRAP = 1 << 64
+
+
+def compound(texts: Sequence[str | None]) -> str:
+    """The canonical text of a primary key of several columns."""
+    return orjson.dumps(texts).decode()
+
+
+def row_key(key_text: str) -> bytes:
+    """The 16-byte ledger key of a row, from the canonical text of its primary key."""
+    return xxh3_128_digest(key_text.encode("utf-8", "surrogatepass"))
+
+
+def companion_key(match_key: str) -> bytes:
+    """The 16-byte ledger key of a companion, in a space of its own."""
+    return row_key(COMPANION_MARK + match_key)
+
+
+def ledger_key(key_text: str, part: int) -> bytes:
+    """The ledger key of a row (part 0) or a companion (part 1)."""
+    return companion_key(key_text) if part else row_key(key_text)
+
+
+def signed(number: int) -> int:
+    """A 64-bit digest as databases store it."""
+    return number - _WRAP if number >= _SIGN else number
+
+
+def layout_seed(layout: Sequence[tuple[str, str]]) -> int:
+    """The seed of a record's fingerprints: its fields with their empty-value policies, in order."""
+    return xxh3_64_intdigest(orjson.dumps([ENCODING_VERSION, layout]))
+
+
+def fingerprints(lines: Iterable[bytes], seed: int) -> list[int]:
+    """A signed 64-bit fingerprint for each record's canonical JSON."""
+    return [n - _WRAP if n >= _SIGN else n for n in [xxh3_64_intdigest(line, seed) for line in lines]]
+
+
+def match_digests(match_keys: Iterable[str]) -> list[int]:
+    """64 bits of each upsert key, to find duplicates within a run."""
+    return [
+        n - _WRAP if n >= _SIGN else n
+        for n in [xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in match_keys]
+    ]

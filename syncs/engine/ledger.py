@@ -1,0 +1,177 @@
+"""The ledger: what a sync last had accepted, and what is in doubt. Read by ranges, written by folding.
+
+Folding brings the ledger up to date from settled batches: one batch a transaction, marked in the same
+transaction, so that a crash on any line folds every batch exactly once.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.utils import timezone
+
+from syncs.engine import bulk
+from syncs.engine.batches import Payload, Row, read_outcomes
+from syncs.engine.keys import ledger_key
+from syncs.engine.lease import Lease
+from syncs.engine.plan import Known
+from syncs.models import Batch, LedgerEntry, Run, Sync
+
+LOOKUP = 400  # keys in one look-up
+
+_TABLE = LedgerEntry._meta.db_table
+_ROW = {  # of every statement: column and PostgreSQL's type, in order
+    "team_id": "bigint",
+    "sync_id": "bigint",
+    "generation": "int",
+    "key": "bytea",
+    "key_text": "text",
+    "part": "smallint",
+    "match_key": "text",
+    "run_number": "int",
+    "remote_id": "text",
+    "refused_count": "smallint",
+}
+_FORGET_REFUSAL = "refused_count = 0, refused_fingerprint = NULL, next_try_run = NULL, next_try_at = NULL"
+
+ACCEPTED = bulk.Upsert(
+    _TABLE,
+    _ROW
+    | {"fingerprint": "bigint", "record": "bytea", "accepted_at": "timestamptz", "settles_at": "timestamptz"},
+    key=("sync_id", "generation", "key"),
+    update=f"""
+        key_text = excluded.key_text, match_key = excluded.match_key, fingerprint = excluded.fingerprint,
+        record = excluded.record, run_number = excluded.run_number, accepted_at = excluded.accepted_at,
+        settles_at = excluded.settles_at, {_FORGET_REFUSAL},
+        remote_id = CASE WHEN excluded.remote_id = '' THEN {_TABLE}.remote_id ELSE excluded.remote_id END""",
+)
+DOUBT = bulk.Upsert(
+    _TABLE,
+    _ROW | {"settles_at": "timestamptz"},
+    key=("sync_id", "generation", "key"),
+    update=f"""
+        fingerprint = NULL, settles_at = excluded.settles_at, run_number = excluded.run_number,
+        {_FORGET_REFUSAL}""",
+)
+REFUSED = bulk.Upsert(
+    _TABLE,
+    _ROW | {"refused_fingerprint": "bigint", "next_try_run": "int", "next_try_at": "timestamptz"},
+    key=("sync_id", "generation", "key"),
+    update="""
+        refused_fingerprint = excluded.refused_fingerprint, refused_count = excluded.refused_count,
+        next_try_run = excluded.next_try_run, next_try_at = excluded.next_try_at""",
+)
+
+
+def size(sync: Sync) -> int:
+    """How many rows (companions too) the ledger of the sync's present generation holds."""
+    return LedgerEntry.objects.filter(sync=sync, generation=sync.generation).count()
+
+
+def between(run: Run, part: int, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, int | None]]:
+    """(key, fingerprint) of the entries from `start` up to `end`, for the loop over all rows."""
+    found = LedgerEntry.objects.filter(
+        sync_id=run.sync_id, generation=run.generation, part=part, key__gte=start
+    )
+    if end is not None:
+        found = found.filter(key__lt=end)
+    statement, values = found.values_list("key", "fingerprint").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        while rows := cursor.fetchmany(2000):
+            yield from rows
+
+
+def known(run: Run, keys: Sequence[bytes]) -> dict[bytes, Known]:
+    """What the ledger holds of these keys."""
+    found: dict[bytes, Known] = {}
+    for at in range(0, len(keys), LOOKUP):
+        entries = LedgerEntry.objects.filter(
+            sync_id=run.sync_id, generation=run.generation, key__in=keys[at : at + LOOKUP]
+        ).values_list("key", *Known._fields)
+        found.update((bytes(key), Known(*rest)) for key, *rest in entries)
+    return found
+
+
+def release_refused(sync: Sync) -> int:
+    """End the wait of refused rows: mapping or fields changed, or somebody asked. Returns how many."""
+    return LedgerEntry.objects.filter(
+        sync=sync, generation=sync.generation, refused_fingerprint__isnull=False
+    ).update(next_try_run=None, next_try_at=None)
+
+
+def fold(run: Run, lease: Lease, *, settle_seconds: float) -> None:
+    """Fold what is settled, in the run's order. LostLease where another worker has the run."""
+    while True:
+        found = list(
+            Batch.objects.filter(run=run, status=Batch.Status.SETTLED, folded_at__isnull=True)
+            .order_by("number")
+            .values_list("pk", flat=True)[:50]
+        )
+        if not found:
+            return
+        for pk in found:
+            lease.demand()
+            _fold_batch(run, Batch.objects.get(pk=pk), lease, settle_seconds)
+
+
+def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> None:
+    now = timezone.now()
+    payload, settled = Payload(bytes(batch.payload)), read_outcomes(bytes(batch.outcomes))
+    part = int(batch.stage == Batch.Stage.COMPANIONS)
+    settles_at = bulk.moment((batch.last_sent_at or now) + timedelta(seconds=settle_seconds))
+
+    def common(row: Row, refusals: int = 0) -> tuple[Any, ...]:
+        key = ledger_key(row.key_text, part)
+        sync = (run.team_id, run.sync_id, run.generation)
+        return (*sync, key, row.key_text, part, row.match_key, run.number, row.remote_id, refusals)
+
+    def accepted(at: int) -> tuple[Any, ...]:
+        row = replace(payload.row(at), remote_id=settled.remote_ids.get(str(at), ""))
+        record = zlib.compress(orjson.dumps(payload.record(at)), 1) if run.sync.keep_records else None
+        when = bulk.moment(batch.settled_at)
+        return (*common(row), row.fingerprint, record, when, settles_at if settled.lost else None)
+
+    refused = [payload.row(int(at)) for at in settled.rejected if int(at) not in settled.given_up]
+    counts = _refusals(run, [ledger_key(row.key_text, part) for row in refused])
+
+    def refusal(row: Row) -> tuple[Any, ...]:
+        fingerprint, count = counts.get(ledger_key(row.key_text, part), (None, 0))
+        count = count + 1 if fingerprint == row.fingerprint else 1
+        next_run, next_at = next_try(count, run.number, now)
+        return (*common(row, count), row.fingerprint, next_run, bulk.moment(next_at))
+
+    rows = {
+        ACCEPTED: [accepted(at) for at in settled.accepted],
+        DOUBT: [(*common(payload.row(at)), settles_at) for at in settled.in_doubt],
+        REFUSED: [refusal(row) for row in refused],
+    }
+    with transaction.atomic():
+        marked = Batch.objects.filter(
+            pk=batch.pk, folded_at__isnull=True, run__lease_token=lease.token
+        ).update(folded_at=now)
+        if not marked:
+            lease.lose()
+        for upsert, values in rows.items():
+            upsert.run(values)
+
+
+def next_try(refusals: int, run_number: int, now: datetime) -> tuple[int | None, datetime | None]:
+    """When a row refused so often, and unchanged, is tried again: after one run, a day, a week."""
+    if refusals <= 1:
+        return run_number + 2, None
+    return None, now + timedelta(days=1 if refusals == 2 else 7)
+
+
+def _refusals(run: Run, keys: Sequence[bytes]) -> dict[bytes, tuple[int | None, int]]:
+    found: dict[bytes, tuple[int | None, int]] = {}
+    for at in range(0, len(keys), LOOKUP):
+        entries = LedgerEntry.objects.filter(
+            sync_id=run.sync_id, generation=run.generation, key__in=keys[at : at + LOOKUP]
+        ).values_list("key", "refused_fingerprint", "refused_count")
+        found.update((bytes(key), (fingerprint, count)) for key, fingerprint, count in entries)
+    return found

@@ -1,0 +1,326 @@
+"""Makes a run's plan: rows are extracted and staged, compared with the ledger, and packed into batches.
+
+A crash here discards the attempt: what it wrote carries the attempt's number, and only the last one's
+counts. Nothing is sent from here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from heapq import nsmallest
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.utils import timezone
+
+from destinations.contract import Limits
+from syncs.engine import duplicates, ledger, reasons
+from syncs.engine.batches import Planned, pack
+from syncs.engine.extract import Extracted, Unfit, extract
+from syncs.engine.lease import Lease
+from syncs.engine.mapping import Mapper, Shape
+from syncs.engine.plan import Circumstances, Fate, Known, clash, fate
+from syncs.engine.plan_writer import PlanWriter, discard
+from syncs.engine.staging import Entry, Span, Staging
+from syncs.models import Batch, Run
+from syncs.sources.base import Reader
+
+CHUNK_ROWS = 5_000
+
+# What became of a row, by its position: bits of Extracted.marks.
+STOPPED = 1  # invalid or held back
+SENT = 2  # its own record is planned
+DEFERRED = 4  # its own record waits to be tried again
+
+Header = tuple[bytes, int, int, int, int, int]  # an Entry, plain
+
+
+@dataclass(slots=True)
+class Totals:
+    """The counts of a plan, of rows, and what people should know of it."""
+
+    read: int = 0
+    unchanged: int = 0
+    deferred: int = 0
+    held_back: int = 0
+    invalid: int = 0
+    planned: int = 0
+    left: int = 0
+    rekeyed: int = 0
+    normalised: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A staged record that is to be sent."""
+
+    entry: Entry
+    known: Known | None
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What one span of keys came to."""
+
+    sent: list[Change]
+    deferred: list[Entry]
+    unchanged: int
+
+
+class Planner:
+    """One attempt at a run's plan."""
+
+    def __init__(
+        self,
+        run: Run,
+        lease: Lease,
+        *,
+        shape: Shape,
+        limits: Limits,
+        attempt: int,
+        pulse: Callable[[int], None],
+    ) -> None:
+        self.run = run
+        self.shape = shape
+        self.limits = limits
+        self.totals = Totals()
+        self._lease = lease
+        self._attempt = attempt
+        self._pulse = pulse
+        self._writer = PlanWriter(run, lease, attempt, run.sync.object_key)
+        self._label = next(r.field.label for r in shape.rules if r.field.key == shape.upsert_key)
+        self._when = Circumstances(
+            run.number, timezone.now(), full=run.full, retry=run.trigger == Run.Trigger.RETRY
+        )
+
+    def make(self, reader: Reader, sql: str, zone: ZoneInfo, scratch: Path) -> Totals:
+        """Read, compare, write the batches. Raises what source, mapping, disk or lease have to say."""
+        discard(self.run, self._lease)
+        with Staging(scratch) as rows, Staging(scratch) as companions:
+            with reader.read(sql, chunk_rows=CHUNK_ROWS) as found:
+                extracted = extract(
+                    found,
+                    Mapper(self.shape, [column.name for column in found.columns], zone),
+                    rows,
+                    companions if self.shape.companion_layout else None,
+                    only=frozenset(self.run.keys) if self.run.keys is not None else None,
+                    unfit=self._tell_unfit,
+                    pulse=self._pulse,
+                )
+            self.totals.read = extracted.read_count
+            self.totals.invalid = extracted.invalid_count
+            self.totals.normalised = extracted.normalised_count
+            self._part_duplicates(rows, extracted.marks)
+            self._write_rows(rows, extracted.marks)
+            if self.shape.companion_layout is not None:
+                self._write_companions(companions, extracted.marks)
+            self._note(extracted)
+        return self.totals
+
+    def _tell_unfit(self, unfit: list[Unfit]) -> None:
+        self._writer.rejected([reasons.of_unfit(self.run, self._attempt, row) for row in unfit])
+
+    def _part_duplicates(self, rows: Staging, marks: bytearray) -> None:
+        """Rows that cannot be told apart, there or here, are stopped; equal ones are sent once."""
+        fields = self.shape.row_layout.fields
+        for twins in duplicates.of_upsert_key(rows):
+            found = clash(twins)
+            for twin in (*found.same, *found.different):
+                marks[twin.position] |= STOPPED
+            self.totals.held_back += len(found.same)
+            self.totals.invalid += len(found.different)
+            self._writer.rejected(reasons.of_clash(self.run, self._attempt, found, fields, self._label))
+        for twins in duplicates.of_primary_key(rows, marks):
+            for twin in twins:
+                marks[twin.position] |= STOPPED
+            self.totals.invalid += len(twins)
+            columns = ", ".join(self.shape.primary_key)
+            self._writer.rejected(reasons.of_repeated(self.run, self._attempt, twins, fields, columns))
+
+    # Comparing
+
+    def _compare(
+        self, staged: Staging, part: int, wanted: Callable[[int], bool], *, last_wins: bool = False
+    ) -> Iterator[Compared]:
+        """Compare what is `wanted` (by position) with the ledger, span by span.
+
+        With `last_wins` the last of several entries with one key stands for all of them.
+        """
+        complete = self.run.keys is None
+        for span in staged.spans(ledger.size(self.run.sync) if complete else 0):
+            self._lease.demand()
+            waiting: dict[bytes, Header] = {}
+            for header in staged.headers(span):
+                if wanted(header[3]) and not (
+                    last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]
+                ):
+                    waiting[header[0]] = header
+            unchanged, changed = self._part_unchanged(span, part, waiting, complete=complete)
+            known = ledger.known(self.run, changed)
+            sent, deferred = [], []
+            for key, header in waiting.items():
+                entry = Entry(*header)
+                what = fate(entry.fingerprint, known.get(key), self._when)
+                if what is Fate.DEFER:
+                    deferred.append(entry)
+                else:
+                    sent.append(Change(entry, known.get(key), what))
+            sent.sort(key=lambda change: change.entry.position)
+            yield Compared(sent, deferred, unchanged)
+
+    def _part_unchanged(
+        self, span: Span, part: int, waiting: dict[bytes, Header], *, complete: bool
+    ) -> tuple[int, list[bytes]]:
+        """Take the unchanged out of `waiting`: how many, and which keys the ledger knows otherwise."""
+        unchanged = left = 0
+        changed: list[bytes] = []
+        full = self.run.full
+        entries: Iterable[tuple[bytes, int | None]]
+        if complete:
+            entries = ledger.between(self.run, part, span.start, span.end)
+        else:
+            entries = [(key, k.fingerprint) for key, k in ledger.known(self.run, list(waiting)).items()]
+        for key, fingerprint in entries:
+            header = waiting.get(key)
+            if header is None:
+                left += 1
+            elif header[1] == fingerprint and not full:
+                del waiting[key]
+                unchanged += 1
+            else:
+                changed.append(key)
+        if complete and not part:
+            self.totals.left += left
+        return unchanged, changed
+
+    # Writing
+
+    def _write_rows(self, rows: Staging, marks: bytearray) -> None:
+        late: list[Planned] = []
+        layout = self.shape.row_layout
+        packed = pack(self._row_operations(rows, marks, late), *self._sizes)
+        self._writer.batches(packed, layout, stage=Batch.Stage.ROWS)
+        self._writer.batches(pack(late, *self._sizes), layout, stage=Batch.Stage.LATE_ROWS)
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.limits.operations_per_call, self.limits.bytes_per_call
+
+    def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
+        """The operations of rows in the order in which they are sent, those aside that must be `late`."""
+        limit = self.run.limit
+        kept: list[Change] = []
+        for compared in self._compare(rows, 0, lambda at: not marks[at] & STOPPED):
+            self.totals.unchanged += compared.unchanged
+            self.totals.deferred += len(compared.deferred)
+            for entry in compared.deferred:
+                marks[entry.position] |= DEFERRED
+            if limit is None:
+                yield from self._planned(rows, compared.sent, marks, late)
+            else:
+                both = [*kept, *compared.sent]
+                kept = nsmallest(limit, both, key=lambda change: change.entry.position)
+                self.totals.read -= len(both) - len(kept)
+        yield from self._planned(rows, kept, marks, late)
+
+    def _planned(
+        self, rows: Staging, sent: list[Change], marks: bytearray, late: list[Planned]
+    ) -> Iterator[Planned]:
+        for change in sent:
+            entry, known = change.entry, change.known
+            marks[entry.position] |= SENT
+            self.totals.planned += 1
+            line = rows.line(entry)
+            former = ""
+            if known is not None and known.match_key and self._is_rekeyed(line, known):
+                former = known.match_key
+            planned = Planned(
+                key=entry.key,
+                line=line,
+                fingerprint=entry.fingerprint,
+                remote_id=known.remote_id if known is not None else "",
+                former_match=former,
+                not_before=known.settles_at if known is not None and change.fate is Fate.SEND_LATER else None,
+            )
+            if planned.not_before is None:
+                yield planned
+            else:
+                late.append(planned)
+
+    def _is_rekeyed(self, line: bytes, known: Known) -> bool:
+        """Whether the row has another upsert key now; then the record that it leaves behind is told."""
+        key_text, match_key, *_ = orjson.loads(line)
+        if match_key == known.match_key:
+            return False
+        self.totals.rekeyed += 1
+        row = reasons.of_rekey(self.run, self._attempt, key_text, known.match_key, match_key, self._label)
+        self._writer.rejected([row])
+        return True
+
+    def _write_companions(self, companions: Staging, marks: bytearray) -> None:
+        companion, layout = self.shape.companion, self.shape.companion_layout
+        if companion is None or layout is None:
+            return
+        self._writer.batches(
+            pack(self._companion_operations(companions, marks), *self._sizes),
+            layout,
+            stage=Batch.Stage.COMPANIONS,
+            object_key=companion.object,
+        )
+
+    def _companion_operations(self, companions: Staging, marks: bytearray) -> Iterator[Planned]:
+        """One operation for each companion that changed, owned by the last row that has it.
+
+        It counts for its row only where the row has no operation of its own.
+        """
+        limited = self.run.limit is not None
+
+        def wanted(at: int) -> bool:
+            return bool(marks[at] & SENT) if limited else not marks[at] & STOPPED
+
+        for compared in self._compare(companions, 1, wanted, last_wins=True):
+            for entry in compared.deferred:
+                if not marks[entry.position]:
+                    self.totals.unchanged -= 1
+                    self.totals.deferred += 1
+            for change in compared.sent:
+                entry = change.entry
+                mark = marks[entry.position]
+                if not mark & SENT:
+                    self.totals.planned += 1
+                    if mark & DEFERRED:
+                        self.totals.deferred -= 1
+                    else:
+                        self.totals.unchanged -= 1
+                line, _, owner = companions.line(entry).partition(b"\n")
+                yield Planned(
+                    key=entry.key,
+                    line=line,
+                    fingerprint=entry.fingerprint,
+                    counts=not mark & SENT,
+                    remote_id=change.known.remote_id if change.known is not None else "",
+                    owner=owner.decode(),
+                    not_before=change.known.settles_at
+                    if change.known is not None and change.fate is Fate.SEND_LATER
+                    else None,
+                )
+
+    def _note(self, extracted: Extracted) -> None:
+        notes = []
+        if self.totals.normalised:
+            notes.append(f"{self.totals.normalised:,} rows had their {self._label} tidied before matching.")
+        if self.totals.rekeyed:
+            notes.append(
+                f"{self.totals.rekeyed:,} rows have another {self._label} than before; the records with the "
+                "old one stay at the destination."
+            )
+        if self.totals.left:
+            notes.append(f"{self.totals.left:,} rows left the model; their records stay at the destination.")
+        if extracted.keyless_count and self.shape.companion is not None:
+            notes.append(
+                f"{extracted.keyless_count:,} rows have {self.shape.companion.label} values but no "
+                f"{self.shape.companion.key_field} of a company to write them to; those values were left out."
+            )
+        self.totals.notes = tuple(notes)

@@ -1,0 +1,359 @@
+"""The conductor: takes a run from queued to its end. Read from top to bottom, this is the engine's map.
+
+```
+queued → planning → delivering → finishing → succeeded | attention | stopped | cancelled
+```
+
+Whoever calls `serve` holds the run's lease. A crash on any line leaves a run that another worker takes up
+where the database says it is.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from destinations import connect, registry
+from destinations.contract import Field, Kind, Mode
+from destinations.errors import DestinationError
+from syncadmin.lib.crypto import UnreadableSecret
+from syncadmin.teams.models import User
+from syncs.engine import doorbell, ledger, settle
+from syncs.engine.deliver import Delivery, Rest, Stop, Way
+from syncs.engine.lease import Lease, LostLease
+from syncs.engine.mapping import MappingBroken, Rule, Shape
+from syncs.engine.plan_writer import discard
+from syncs.engine.planning import Planner
+from syncs.engine.staging import ScratchFull, sweep
+from syncs.models import Batch, Run, Sync
+from syncs.sources import registry as sources
+from syncs.sources.base import Reader, SourceError
+
+PLAN_LASTS = timedelta(hours=1)
+FOREVER = float("inf")
+STOPPERS = (Stop, SourceError, MappingBroken, ScratchFull, UnreadableSecret, DestinationError)
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """The sync has an active run; it is in `run`."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"{run.sync} is already running.")
+        self.run = run
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the run while it was planned."""
+
+
+# From outside
+
+
+def start(
+    sync: Sync,
+    *,
+    trigger: Run.Trigger = Run.Trigger.MANUAL,
+    started_by: User | None = None,
+    full: bool = False,
+    limit: int | None = None,
+    dry_run: bool = False,
+    keys: Sequence[str] | None = None,
+    ring: bool = True,
+) -> Run:
+    """Queue a run and ring for a worker, in one transaction. AlreadyRunning where one is active."""
+    try:
+        with transaction.atomic():
+            Sync.objects.filter(pk=sync.pk).update(last_run_number=F("last_run_number") + 1)
+            number, generation = Sync.objects.values_list("last_run_number", "generation").get(pk=sync.pk)
+            run = Run.objects.create(
+                team_id=sync.team_id,
+                sync=sync,
+                number=number,
+                generation=generation,
+                trigger=trigger,
+                started_by=started_by,
+                full=full,
+                limit=limit,
+                dry_run=dry_run,
+                keys=list(keys) if keys is not None else None,
+                due_at=timezone.now(),
+            )
+            if ring:
+                doorbell.ring()
+    except IntegrityError:
+        active = Run.objects.active().filter(sync=sync).first()
+        if active is None:
+            raise
+        raise AlreadyRunning(active) from None
+    return run
+
+
+def cancel(run: Run) -> bool:
+    """Ask for the run's end. False: it is over already. What is in flight is still settled."""
+    now = timezone.now()
+    with transaction.atomic():
+        asked = (
+            Run.objects.active()
+            .filter(pk=run.pk)
+            .update(cancel_requested_at=now, due_at=now, waits_for="Being cancelled.")
+        )
+        if asked:
+            doorbell.ring()
+    return bool(asked)
+
+
+def finish_here(run: Run, *, on_change: Callable[[Run], None] | None = None) -> Run:
+    """Conduct the run in this process to its end; wait while another live worker holds it."""
+
+    def look() -> None:
+        if on_change is not None:
+            run.refresh_from_db()
+            on_change(run)
+
+    while True:
+        run.refresh_from_db()
+        look()
+        if run.is_over:
+            return run
+        lease = Lease.take(run)
+        if lease is None:
+            time.sleep(0.5)
+            continue
+        try:
+            with lease:
+                rest = serve(run, lease, until=FOREVER, others_wait=lambda: False, look=look)
+        except LostLease:
+            continue
+        if rest is not None:
+            time.sleep(min(1.0, max(0.0, (rest.due_at - timezone.now()).total_seconds())))
+
+
+def serve(
+    run: Run,
+    lease: Lease,
+    *,
+    until: float,
+    others_wait: Callable[[], bool],
+    look: Callable[[], None] = lambda: None,
+) -> Rest | None:
+    """Take the run as far as it goes until `until` (monotonic). None: it is over.
+
+    LostLease: another worker has it. A database that is away is raised; the run stays as it is.
+    """
+    run = Run.objects.select_related(
+        "team", "sync__model__source", "sync__connection__account", "sync__team"
+    ).get(pk=run.pk)
+    try:
+        if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or _is_stale(run):
+            if run.cancel_requested_at is not None:
+                raise Cancelled
+            _plan(run, lease, look)
+        look()
+        if run.status == Run.Status.DELIVERING:
+            rest = _deliver(run, lease, until, others_wait, look)
+            if rest is not None:
+                _rest(run, lease, rest)
+                return rest
+    except Cancelled:
+        _end(run, lease, Run.Status.CANCELLED, "")
+    except STOPPERS as reason:
+        _end(run, lease, Run.Status.STOPPED, str(reason))
+    except (LostLease, OperationalError, InterfaceError):
+        raise
+    except Exception as fault:
+        # Only where it happened: a message could hold a row's values.
+        where = "".join(traceback.format_tb(fault.__traceback__))
+        log.error("run %s: %s\n%s", run.public_id, type(fault).__name__, where)
+        reason = (
+            f"A fault in Syncadmin ({type(fault).__name__}); whoever hosts it finds the place in its log."
+        )
+        _end(run, lease, Run.Status.STOPPED, reason)
+    if run.status == Run.Status.FINISHING:
+        _finish(run, lease)
+    look()
+    return None
+
+
+# Its stations
+
+
+def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
+    """Read the model and write down what is to be sent. Nothing is sent from here."""
+    attempt = run.plan_attempt + 1
+    zeroes = dict.fromkeys((f"{name}_count" for name in _PLANNED), 0)
+    _move(
+        run,
+        lease,
+        Run.Status.PLANNING,
+        plan_attempt=attempt,
+        started_at=run.started_at or timezone.now(),
+        waits_for="",
+        waiting_count=0,
+        **zeroes,
+    )
+    pulse = _Pulse(run, lease, look)
+    sweep(settings.SCRATCH_DIR)
+    sync, source = run.sync, run.sync.model.source
+    planner = Planner(
+        run, lease, shape=shape_of(sync), limits=way_of(sync).limits, attempt=attempt, pulse=pulse
+    )
+    totals = planner.make(reader_of(sync), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR)
+    _move(
+        run,
+        lease,
+        Run.Status.FINISHING if run.dry_run or not totals.planned else Run.Status.DELIVERING,
+        planned_at=timezone.now(),
+        due_at=timezone.now(),
+        waiting_count=totals.planned,
+        notes=list(totals.notes),
+        waits_for="",
+        **{f"{name}_count": getattr(totals, name) for name in _PLANNED},
+    )
+
+
+def _deliver(
+    run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
+) -> Rest | None:
+    """Send what is planned. None: all of it is settled, or a cancel has been obeyed."""
+    with Delivery(run, lease, way_of(run.sync), others_wait=others_wait, look=look) as delivery:
+        rest = delivery.work(until)
+    if rest is None:
+        cancelled = Run.objects.filter(pk=run.pk, cancel_requested_at__isnull=False).exists()
+        open_left = run.batches.filter(plan_attempt=run.plan_attempt).exclude(status=Batch.Status.SETTLED)
+        ending = Run.Status.CANCELLED if cancelled and open_left.exists() else ""
+        _move(run, lease, Run.Status.FINISHING, ending=ending)
+    return rest
+
+
+def _finish(run: Run, lease: Lease) -> None:
+    """Settle what will not be sent any more, fold the ledger, name the end."""
+    way = way_of(run.sync)
+    if run.ending:
+        settle.abandon(run, lease, companion=way.companion(run.sync.object_key))
+    ledger.fold(run, lease, settle_seconds=way.limits.settle_seconds)
+    run.refresh_from_db()
+    bad = run.invalid_count + run.rejected_count + run.in_doubt_count
+    end = run.ending or (Run.Status.ATTENTION if bad else Run.Status.SUCCEEDED)
+    _move(run, lease, Run.Status(end), finished_at=timezone.now(), waits_for="")
+
+
+_PLANNED = [
+    "read",
+    "unchanged",
+    "deferred",
+    "held_back",
+    "invalid",
+    "planned",
+    "left",
+    "rekeyed",
+    "normalised",
+]  # Totals' fields, each a count of the run
+
+
+def _move(run: Run, lease: Lease, status: Run.Status, **changes: Any) -> None:
+    """Move the run on, if it is where we think and ours. LostLease otherwise."""
+    moved = Run.objects.filter(pk=run.pk, status=run.status, lease_token=lease.token).update(
+        status=status, **changes
+    )
+    if not moved:
+        lease.lose()
+    run.status = status
+    for name, value in changes.items():
+        setattr(run, name, value)
+
+
+def _end(run: Run, lease: Lease, ending: Run.Status, reason: str) -> None:
+    """The run cannot or should not go on: finish it as `ending`."""
+    run.refresh_from_db(fields=["status"])
+    if run.status in {Run.Status.QUEUED, Run.Status.PLANNING}:
+        discard(run, lease)  # nothing was planned for good: what the attempt wrote does not count
+    _move(run, lease, Run.Status.FINISHING, ending=ending, stop_reason=reason, waits_for="")
+
+
+def _rest(run: Run, lease: Lease, rest: Rest) -> None:
+    Run.objects.filter(pk=run.pk, lease_token=lease.token).update(
+        due_at=rest.due_at, waits_for=rest.waits_for
+    )
+
+
+def _is_stale(run: Run) -> bool:
+    """Whether the plan is too old to be sent, and none of it was."""
+    return (
+        run.status == Run.Status.DELIVERING
+        and run.planned_at is not None
+        and timezone.now() - run.planned_at > PLAN_LASTS
+        and not run.batches.filter(plan_attempt=run.plan_attempt, attempt__gt=0).exists()
+    )
+
+
+class _Pulse:
+    """After each chunk that is planned: is the lease ours, did somebody cancel, what do people see?"""
+
+    def __init__(self, run: Run, lease: Lease, look: Callable[[], None]) -> None:
+        self._run = run
+        self._lease = lease
+        self._look = look
+        self._next = 0.0
+
+    def __call__(self, read: int) -> None:
+        self._lease.demand()
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 1
+        Run.objects.filter(pk=self._run.pk, lease_token=self._lease.token).update(
+            waits_for=f"Reading the model: {read:,} rows so far."
+        )
+        self._look()
+        if Run.objects.filter(pk=self._run.pk, cancel_requested_at__isnull=False).exists():
+            raise Cancelled
+
+
+# What a run stands on
+
+
+def way_of(sync: Sync) -> Way:
+    """Where the sync's calls go."""
+    adapter = registry.get(sync.connection.destination)
+    return Way(
+        sync.connection,
+        adapter,
+        adapter.limits_for(sync.connection.options),
+        sync.upsert_key,
+        Mode(sync.mode),
+    )
+
+
+def reader_of(sync: Sync) -> Reader:
+    """The reader of the sync's source."""
+    source = sync.model.source
+    return sources.get(source.kind)(
+        source.options, source.credentials, files_dir=settings.FILES_DIR, time_zone=source.time_zone
+    )
+
+
+def shape_of(sync: Sync) -> Shape:
+    """The sync's mapping with the facts of its fields. A field that nobody listed is taken as text."""
+    listed = {field.key: field for field in connect.known_fields(sync.connection, sync.object_key)}
+    rules = tuple(
+        Rule(
+            field=listed.get(m.field, Field(m.field, m.field, Kind.TEXT, verified=False)),
+            column=m.column,
+            value=m.value,
+            steps=tuple(m.steps),
+            empty=m.empty,
+            default=m.default,
+        )
+        for m in sync.mappings.all()
+    )
+    target = registry.get(sync.connection.destination).object(sync.object_key)
+    return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion)

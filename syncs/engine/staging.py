@@ -1,0 +1,200 @@
+"""A worker's scratch files: records wait here, spread by key, until they are compared with the ledger.
+
+Memory stays flat in the number of rows. A record's canonical JSON goes to one long file; a header of 48
+bytes (key, fingerprint, digest of the upsert key, position, where the JSON is) goes to one of 256
+buckets by the first byte of its key. A bucket, or a span of small ones, is then small enough to hold,
+and its share of the ledger is one range of the ledger's own index.
+"""
+
+import errno
+import os
+import shutil
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple, Self
+from uuid import uuid4
+
+import psutil
+
+BUCKETS = 256
+SPILL_AT = 65_536  # headers held in memory before they go to their files
+SPAN_ROWS = 20_000  # about what one comparison holds
+
+_HEADER = Struct("<16sqqIQI")
+
+
+class ScratchFull(Exception):
+    """There is no room for the plan; the message says who must do what."""
+
+
+class Entry(NamedTuple):
+    """A staged record: its header."""
+
+    key: bytes
+    fingerprint: int
+    match: int
+    position: int
+    offset: int
+    length: int
+
+
+class Span(NamedTuple):
+    """Buckets first to last, both included."""
+
+    first: int
+    last: int
+
+    @property
+    def start(self) -> bytes:
+        """The least key in the span."""
+        return bytes([self.first])
+
+    @property
+    def end(self) -> bytes | None:
+        """The key before which the span ends; None at the end of all keys."""
+        return bytes([self.last + 1]) if self.last + 1 < BUCKETS else None
+
+
+class Staging:
+    """Records of one kind (rows, or companions). Use as a context manager: the files go with it."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._folder = scratch / f"plan-{os.getpid()}-{uuid4().hex}"
+        self._lines_path = self._folder / "lines"
+        self._heads: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+        self._matches: list[array[int]] = [array("q") for _ in range(BUCKETS)]
+        self._sizes = [0] * BUCKETS
+        self._pending = 0
+        self._end = 0
+        self._reading = -1
+
+    def __enter__(self) -> Self:
+        with _room():
+            self._folder.mkdir(parents=True)
+            self._lines = self._lines_path.open("wb", buffering=1 << 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reading >= 0:
+            os.close(self._reading)
+        try:
+            self._lines.close()
+        except OSError:
+            self._lines.raw.close()  # a full disk: what was buffered is not wanted any more
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __len__(self) -> int:
+        return sum(self._sizes)
+
+    def add(
+        self,
+        keys: Sequence[bytes],
+        fingerprints: Sequence[int],
+        matches: Sequence[int],
+        positions: Sequence[int],
+        lines: Sequence[bytes],
+    ) -> None:
+        """Stage records. ScratchFull where the disk has no room."""
+        lengths = [len(line) for line in lines]
+        offsets = list(accumulate(lengths, initial=self._end))
+        self._end = offsets.pop()
+        with _room():
+            self._lines.write(b"".join(lines))
+            heads, known = self._heads, self._matches
+            packed = map(_HEADER.pack, keys, fingerprints, matches, positions, offsets, lengths)
+            for key, head, match in zip(keys, packed, matches, strict=True):
+                heads[key[0]].append(head)
+                known[match & 255].append(match)
+            self._pending += len(keys)
+            if self._pending >= SPILL_AT:
+                self._spill()
+
+    def finish(self) -> None:
+        """Everything is staged: make it readable."""
+        self._sizes = [size + len(head) for size, head in zip(self._sizes, self._heads, strict=True)]
+        with _room():
+            self._lines.flush()
+        self._reading = os.open(self._lines_path, os.O_RDONLY)
+
+    def spans(self, known: int) -> list[Span]:
+        """Neighbouring buckets put together so that neither records nor ledger are too many at once.
+
+        `known` is how many entries the ledger holds; keys are digests, so they are spread evenly.
+        """
+        spans: list[Span] = []
+        first, rows = 0, 0.0
+        for at, size in enumerate(self._sizes):
+            rows += max(size, known / BUCKETS)
+            if rows >= SPAN_ROWS or at == BUCKETS - 1:
+                spans.append(Span(first, at))
+                first, rows = at + 1, 0.0
+        return spans
+
+    def headers(self, span: Span) -> Iterator[tuple[bytes, int, int, int, int, int]]:
+        """The headers in a span, as plain tuples in Entry's order."""
+        for at in range(span.first, span.last + 1):
+            path = self._folder / f"heads-{at:02x}"
+            if path.exists():
+                yield from _HEADER.iter_unpack(path.read_bytes())
+            if self._heads[at]:
+                yield from _HEADER.iter_unpack(b"".join(self._heads[at]))
+
+    def line(self, entry: Entry) -> bytes:
+        """A staged record's JSON."""
+        return os.pread(self._reading, entry.length, entry.offset)
+
+    def repeated_matches(self) -> set[int]:
+        """Digests of upsert keys that more than one record has."""
+        repeated: set[int] = set()
+        for at, held in enumerate(self._matches):
+            path = self._folder / f"matches-{at:02x}"
+            found = array("q")
+            if path.exists():
+                found.frombytes(path.read_bytes())
+            found.extend(held)
+            if len(set(found)) < len(found):
+                seen: set[int] = set()
+                for match in found:
+                    (repeated if match in seen else seen).add(match)
+        return repeated
+
+    def _spill(self) -> None:
+        for at in range(BUCKETS):
+            if heads := self._heads[at]:
+                with (self._folder / f"heads-{at:02x}").open("ab") as file:
+                    file.write(b"".join(heads))
+                self._sizes[at] += len(heads)
+                self._heads[at] = []
+            if matches := self._matches[at]:
+                with (self._folder / f"matches-{at:02x}").open("ab") as file:
+                    file.write(matches.tobytes())
+                self._matches[at] = array("q")
+        self._pending = 0
+
+
+class _room:
+    """Tells a full disk in the user's words."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise ScratchFull(
+                "There is no room left on the disk where runs are planned (SCRATCH_DIR). Nothing was sent. "
+                "Whoever hosts Syncadmin must free space there, then the run can be started again."
+            ) from error
+
+
+def sweep(scratch: Path) -> int:
+    """Remove what killed workers left behind. Returns how many folders went."""
+    gone = 0
+    for folder in scratch.glob("plan-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+            gone += 1
+    return gone

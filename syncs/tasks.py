@@ -1,0 +1,57 @@
+"""The doors for the queue. A task is a doorbell: it takes nothing, may ring twice, and may be lost."""
+
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from syncs.engine import doorbell
+from syncs.engine.fairness import fairest
+from syncs.engine.lease import Lease, LostLease
+from syncs.engine.run import serve
+from syncs.models import Run
+
+TASK_SECONDS = 120.0  # after which a task hands over to the next ring
+PATIENCE_SECONDS = 3.0  # how long a task waits for the next run to come due
+
+
+def work() -> int:
+    """Serve due runs, fairly, until none is due. Returns how many slices were served."""
+    ends = time.monotonic() + TASK_SECONDS
+    slices = 0
+    while time.monotonic() < ends:
+        run = fairest()
+        if run is None:
+            if not _is_near():
+                return slices
+            time.sleep(0.2)
+            continue
+        lease = Lease.take(run)
+        if lease is None:
+            continue
+        slices += 1
+        try:
+            with lease:
+                serve(
+                    run,
+                    lease,
+                    until=time.monotonic() + settings.SLICE_SECONDS,
+                    others_wait=lambda mine=run.pk: fairest(besides=mine) is not None,  # type: ignore[misc]
+                )
+        except LostLease:
+            continue
+    doorbell.ring()
+    return slices
+
+
+def tick() -> None:
+    """Each minute: ring for whatever is due and has no live worker."""
+    if Run.objects.due(timezone.now()).exists():
+        doorbell.ring()
+
+
+def _is_near() -> bool:
+    """Whether a run comes due within our patience."""
+    soon = timezone.now() + timedelta(seconds=PATIENCE_SECONDS)
+    return Run.objects.due(timezone.now()).exists() or Run.objects.due(soon).exists()
