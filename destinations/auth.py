@@ -1,8 +1,15 @@
 """Declared ways to sign in. An adapter names one; the client applies it at the wire."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+_QUOTES = "'\"`‘’“”"
+_HEADER = re.compile(
+    rf"[\s{_QUOTES}]*(authorization\s*:\s*)?[\s{_QUOTES}]*(bearer(\s*:\s*|\s+|$))*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +24,25 @@ class ApiKey:
     where: str = ""
 
     def clean(self, pasted: str) -> str:
-        """The key itself: blanks, line breaks, quotes and a pasted `Bearer ` removed."""
-        key = "".join(pasted.split())
-        key = key.strip("'\"")
-        if key[:6].lower() == "bearer":
-            key = key[6:].lstrip(":")
-        return key.strip("'\"")
+        """The key itself, without blanks, line breaks, invisible signs, quotes and a pasted `Bearer `."""
+        seen = "".join(c for c in pasted if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
+        header = _HEADER.match(seen)
+        return "".join(seen[header.end() if header else 0 :].split()).strip(_QUOTES)
+
+    def fault(self, key: str) -> str:
+        """Why a cleaned key cannot be one, in a sentence that does not show it, or ""."""
+        if not key:
+            return f"The {self.label} is empty."
+        if not key.isascii():
+            return f"The {self.label} holds a letter or sign that no key has. Copy it anew{self._from}."
+        return ""
 
     def headers(self, credentials: Mapping[str, Any]) -> dict[str, str]:
         return {"Authorization": f"Bearer {credentials[self.field]}"}
+
+    @property
+    def _from(self) -> str:
+        return f" from {self.where}" if self.where else ""
 
 
 Auth: TypeAlias = ApiKey

@@ -6,6 +6,7 @@ or touches a database. The engine promises in return: calls within `limits`, val
 field's kind, keys present and unique in a call, only declared modes.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,28 @@ class Scope:
     why: str
 
 
+class Who(StrEnum):
+    """Who must act on a refusal; the words are those of `RejectedRow.who`."""
+
+    DATA = "data"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A kind of refusal that can be told from the service's words, and what to do about it.
+
+    `problem` is a short stable word that groups rows, `pattern` a regular expression found in the words
+    (in any case), `advice` a sentence that says who must do what.
+    """
+
+    problem: str
+    pattern: str
+    who: Who
+    advice: str
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One intended change at the destination.
@@ -288,6 +311,11 @@ def outcomes(
     return found
 
 
+def remedy_in(remedies: Sequence[Remedy], reason: str) -> Remedy | None:
+    """The first remedy whose pattern is found in the reason."""
+    return next((one for one in remedies if re.search(one.pattern, reason, re.IGNORECASE)), None)
+
+
 class Adapter(ABC):
     """A destination. One file each in `adapters/`, found by the registry, built per connection."""
 
@@ -301,6 +329,7 @@ class Adapter(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     scopes: ClassVar[tuple[Scope, ...]] = ()
     setup_steps: ClassVar[tuple[str, ...]] = ()
+    remedies: ClassVar[tuple[Remedy, ...]] = ()
 
     def __init__(self, client: Client, settings: Mapping[str, JSON]) -> None:
         self.client = client
@@ -318,6 +347,11 @@ class Adapter(ABC):
     def limits_for(cls, settings: Mapping[str, JSON]) -> Limits:
         """The limits under a connection's advanced settings (a smaller batch, say)."""
         return cls.limits
+
+    @classmethod
+    def remedy(cls, reason: str) -> Remedy | None:
+        """The first declared remedy that fits a refusal's reason."""
+        return remedy_in(cls.remedies, reason)
 
     @abstractmethod
     def check(self) -> Identity:
