@@ -2,10 +2,14 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+
+from syncadmin.teams.urls import sign_in_as_somebody_else
+
+admin.site.site_title = admin.site.site_header = "Syncadmin"
+admin.site.index_title = "Administration"
+admin.site.login = sign_in_as_somebody_else  # type: ignore[method-assign, assignment]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("", include("syncadmin.teams.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
 
 
 class UserManager(BaseUserManager["User"]):
@@ -13,7 +15,7 @@ class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user = self.model(email=email.strip().lower(), **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -22,11 +24,11 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, **({"is_staff": True, "is_superuser": True} | extra))
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").strip().lower())
 
 
 class User(AbstractUser):
-    """A person who signs in, by e-mail address."""
+    """A person who signs in, by e-mail address: kept in lower case, so that nobody exists twice."""
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
@@ -37,8 +39,17 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case"),
+        ]
+
     def __str__(self) -> str:
         return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.strip().lower()
 
 
 class Team(models.Model):
@@ -47,7 +58,9 @@ class Team(models.Model):
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     slug = models.SlugField(unique=True, help_text="The team's name in YAML and on the command line.")
     name = models.CharField(max_length=100)
-    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+    members = models.ManyToManyField(  # type: ignore[var-annotated]
+        User, through="Membership", related_name="teams"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
