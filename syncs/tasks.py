@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from syncadmin.lib import stopping
 from syncs.engine import doorbell
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
@@ -20,7 +21,7 @@ def work() -> int:
     """Serve due runs, fairly, until none is due. Returns how many slices were served."""
     ends = time.monotonic() + TASK_SECONDS
     slices = 0
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and not stopping.is_asked():
         run = fairest()
         if run is None:
             if not _is_near():

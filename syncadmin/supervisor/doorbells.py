@@ -9,12 +9,11 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
-from django_q.tasks import async_task
 
 from syncadmin.supervisor.decisions import Glance, rings_wanted
+from syncs.engine import doorbell
 from syncs.models import Run
 
-WORK = "syncs.tasks.work"
 LOOK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -26,11 +25,11 @@ def look() -> Glance:
     due = Run.objects.due(now)[: settings.WORKERS].count()
     waiting: set[int] = set()
     taken = {}
-    for doorbell, lock in OrmQ.objects.values_list("id", "lock"):
+    for task, lock in OrmQ.objects.values_list("id", "lock"):
         if lock is not None and lock > now:
-            taken[doorbell] = lock
+            taken[task] = lock
         else:
-            waiting.add(doorbell)
+            waiting.add(task)
     leases = Run.objects.active().values_list("pk", "served_at", "lease_expires_at") if due else ()
     return Glance(
         at=time.monotonic(),
@@ -39,12 +38,6 @@ def look() -> Glance:
         taken=taken,
         leases={run: (served_at, expires_at) for run, served_at, expires_at in leases},
     )
-
-
-def ring(times: int) -> None:
-    """Put doorbells into the queue."""
-    for _ in range(times):
-        async_task(WORK)
 
 
 class Watcher(threading.Thread):
@@ -65,11 +58,9 @@ class Watcher(threading.Thread):
             try:
                 close_old_connections()
                 self.latest = look()
-                ring(
-                    rings_wanted(
-                        due=self.latest.due, waiting=len(self.latest.waiting), workers=settings.WORKERS
-                    )
-                )
+                waiting = len(self.latest.waiting)
+                for _ in range(rings_wanted(due=self.latest.due, waiting=waiting, workers=settings.WORKERS)):
+                    doorbell.ring()
                 if self.problem:
                     log.warning("The database answers again.")
                 self.problem = ""

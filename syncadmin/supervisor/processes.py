@@ -21,11 +21,11 @@ MARK = "SYNCADMIN_SERVICE"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program to run. `port` is where it answers when it is ready; `once`: it may end, for good."""
+    """A program to run. `answers_at`: address and port, when it is ready. `once`: it may end, for good."""
 
     name: str
     argv: tuple[str, ...]
-    port: int | None = None
+    answers_at: tuple[str, int] | None = None
     once: bool = False
 
 

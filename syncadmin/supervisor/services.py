@@ -9,9 +9,9 @@ from syncadmin.supervisor.processes import Service
 MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
-def command(name: str, *argv: str, port: int | None = None, once: bool = False) -> Service:
-    """A manage.py command as a service."""
-    return Service(name, (sys.executable, MANAGE, *argv), port=port, once=once)
+def once(*argv: str) -> Service:
+    """A manage.py command that is run one time, when everything else is up."""
+    return Service("command", (sys.executable, MANAGE, *argv), once=True)
 
 
 def web(address: str, port: int) -> Service:
@@ -26,12 +26,18 @@ def web(address: str, port: int) -> Service:
         "--no-control-socket",  # it would be shared by all instances of one user
         *("--log-level", "warning"),
     )
-    return Service("web", argv, port=port)
+    return Service("web", argv, answers_at=(_knock(address), port))
 
 
 def worker() -> Service:
-    return command("worker", "qcluster")
+    return Service("worker", (sys.executable, MANAGE, "qcluster"))
 
 
 def sandbox() -> Service:
-    return command("sandbox", "sandbox", port=settings.SANDBOX_PORT)
+    argv = (sys.executable, MANAGE, "sandbox", "--port", str(settings.SANDBOX_PORT))
+    return Service("sandbox", argv, answers_at=("127.0.0.1", settings.SANDBOX_PORT))
+
+
+def _knock(address: str) -> str:
+    """Where to knock: an address that means all of this machine's is reached on the loopback."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104  nothing is bound here

@@ -83,12 +83,13 @@ class Child:
     def needs_start(self) -> bool:
         return self.process is None and not self.is_done
 
-    def is_ready(self, address: str) -> bool:
-        """Whether it runs and, where it has a port, somebody answers there."""
-        if self.process is None or self.service.port is None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs and, where it says where, somebody answers."""
+        if self.process is None or self.service.answers_at is None:
             return self.process is not None
         try:
-            socket.create_connection((address, self.service.port), timeout=0.5).close()
+            socket.create_connection(self.service.answers_at, timeout=0.5).close()
         except OSError:
             return False
         return True
@@ -105,14 +106,12 @@ class Supervisor:
         folder: Path,
         watcher: Watcher | None,
         pool_watch: PoolWatch,
-        address: str = "127.0.0.1",
     ) -> None:
         self.children = [Child(s, processes.mark_of(s.name, data_dir)) for s in services]
         self.run_dir = data_dir / "run"
         self.folder = folder
         self.watcher = watcher
         self.pool_watch = pool_watch
-        self.address = address
         self.started_at = datetime.now(UTC)
         self.beat_after = 0.0
         self.healed_count = 0
@@ -154,12 +153,7 @@ class Supervisor:
     def _may_start(self, child: Child) -> bool:
         """What runs once waits until everything else is there."""
         others = [other for other in self.children if not other.service.once]
-        return not child.service.once or all(other.is_ready(self._loopback) for other in others)
-
-    @property
-    def _loopback(self) -> str:
-        """Where to knock: an address that means all of them is reached on the loopback."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)  # noqa: S104  not a bind
+        return not child.service.once or all(other.is_ready for other in others)
 
     def _start(self, child: Child) -> None:
         if killed := processes.kill(child.mark):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connections
 from django_q.management.commands import qcluster
 
+from syncadmin.lib import stopping
 from syncadmin.supervisor.doorbells import ensure_schedules
 from syncadmin.supervisor.leash import leash_descendants
 
@@ -18,7 +19,8 @@ class Command(qcluster.Command):
     """Runs the workers alone: `manage.py up --no-web` is the same with a supervisor.
 
     Beyond django-q2's: the schedules are there; the pool ends as a whole when its main process is killed;
-    SIGTERM ends it within STOP_SECONDS even when the pool is stuck, which otherwise hangs for ever.
+    on SIGTERM the workers end after the share of work in hand, and a stuck pool, which otherwise hangs for
+    ever, after STOP_SECONDS.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,13 +33,14 @@ class Command(qcluster.Command):
 
 
 def _limit(signum: int) -> None:
-    """Put a time limit on the way that the signal is handled now."""
+    """Have the signal reach the workers too, and put a time limit on the way that it is handled now."""
     stop = signal.getsignal(signum)
 
     def give_up(signum: int, frame: FrameType | None) -> None:
         os._exit(1)  # the leash ends the rest
 
     def stop_in_time(signum: int, frame: FrameType | None) -> None:
+        stopping.ask()
         signal.signal(signal.SIGALRM, give_up)
         signal.alarm(STOP_SECONDS)
         if callable(stop):

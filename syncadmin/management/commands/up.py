@@ -39,6 +39,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         address, port = options["address"], options["port"]
+        if not 1 <= port <= 65535:
+            raise CommandError(f"--port must be from 1 to 65535, not {port}.")
         _must_be_prepared(web=not options["no_web"])
         wanted = []
         if options["sandbox"]:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
         if not options["no_worker"]:
             wanted.append(services.worker())
         if options["then"]:
-            wanted.append(services.command("command", *shlex.split(options["then"]), once=True))
+            wanted.append(services.once(*shlex.split(options["then"])))
         try:
             lock = the_only_one(settings.DATA_DIR / "run")
             for service in wanted:
@@ -74,7 +76,6 @@ class Command(BaseCommand):
                 folder=settings.BASE_DIR,
                 watcher=None if options["no_worker"] else Watcher(),
                 pool_watch=PoolWatch(patience=settings.STUCK_SECONDS),
-                address=address,
             ).run()
 
 
