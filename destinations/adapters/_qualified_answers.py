@@ -14,14 +14,13 @@ from destinations.errors import (
     Cause,
     DestinationError,
     Misconfigured,
-    RateLimited,
     Rejected,
 )
 
 SCOPES = "bulk_job:manage, lead:manage and company:manage"
 FINAL = ("completed", "failed")
 METERED_SECONDS = 900.0  # the one window that the RateLimit-* headers describe
-UNREADABLE_WAIT_SECONDS = 60.0  # for a Retry-After that is no number
+DEPTH = 8  # how deep words are looked for
 QUOTED_CHARACTERS = 1_000  # of a refusal of the whole request; item errors are kept in full
 
 REMEDIES = (
@@ -100,7 +99,11 @@ def judged(target: Target, call: Call, job: Mapping[str, JSON]) -> list[Outcome]
 
 
 def refusal(status: int, body: JSON, headers: Mapping[str, str], path: str) -> DestinationError | None:
-    """The error that a status of 400 and above asks for; None: nothing special at Qualified."""
+    """The error that a status of 400 and above asks for.
+
+    None where the client's own table says the same: 429 (without Retry-After it is the concurrency
+    limit, as at Qualified) and everything from 500.
+    """
     code = _code(body)
     said = _said(body)
     match status:
@@ -133,8 +136,6 @@ def refusal(status: int, body: JSON, headers: Mapping[str, str], path: str) -> D
             )
         case 422:
             return Rejected(f"Qualified refused the data (422).{said}", field=_failed_field(body))
-        case 429:
-            return _too_many(headers)
     return None
 
 
@@ -209,25 +210,6 @@ def _named_field(said: str, upsert_key: str, values: Mapping[str, JSON]) -> str:
     return upsert_key if upsert_key in {word.lower() for word in words} else ""
 
 
-def _too_many(headers: Mapping[str, str]) -> RateLimited:
-    asked = headers.get("Retry-After")
-    if asked is None:
-        return RateLimited(
-            "Too many requests to Qualified were in flight at once (429). They are sent again by themselves; "
-            "if it goes on, an admin should lower the connection's requests at once.",
-            cause=Cause.CONCURRENCY,
-            retry_after=None,
-        )
-    seconds = _number(asked)
-    if seconds is None:
-        seconds = UNREADABLE_WAIT_SECONDS
-    return RateLimited(
-        f"Qualified's limit on requests is used up (429). The next request goes in {seconds:.0f} seconds, by "
-        "itself. Other tools of your team share the limit.",
-        retry_after=max(seconds, 0.0),
-    )
-
-
 def _code(body: JSON) -> str:
     """The machine-readable word of a refusal, or ""."""
     inner = body.get("error") if isinstance(body, Mapping) else None
@@ -258,15 +240,17 @@ def _failed_field(body: JSON) -> str:
     return field if isinstance(field, str) else ""
 
 
-def _texts(value: JSON) -> Iterator[str]:
-    """Every word of a value of any shape; members that are not about the fault itself by their name."""
+def _texts(value: JSON, depth: int = DEPTH) -> Iterator[str]:
+    """Every word of a value of any shape, with the name of its member where that tells something."""
+    if depth == 0:
+        return
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            for text in _texts(inner):
+            for text in _texts(inner, depth - 1):
                 yield text if name in _WORDS_ABOUT_IT else f"{name}: {text}"
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, depth - 1)
     elif value is not None and not isinstance(value, bool) and (text := str(value).strip()):
         yield text
 
