@@ -1,0 +1,228 @@
+"""Whether a sync can work: its target, its mapping, the columns it wants. Pure; forms and YAML share it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+
+from destinations.contract import JSON, Adapter, Field, Mode, ObjectType
+from syncs.configuration.problems import did_you_mean, listed
+from syncs.engine.steps import check_steps
+from syncs.engine.values import cast_column
+
+LEAVE, CLEAR, DEFAULT, ATTENTION = "leave", "clear", "default", "attention"
+SHOWN = 12  # columns in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What fills a field: a column through its steps, or a fixed value; and what an empty value means."""
+
+    field: str
+    column: str | None = None
+    value: JSON = None
+    steps: tuple[JSON, ...] = ()
+    empty: str = LEAVE
+    default: JSON = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sync as somebody wants it. Empty `mode` and `upsert_key` stand for the defaults."""
+
+    object: str
+    mode: str
+    upsert_key: str
+    mapping: tuple[Filling, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, for people. `at` is the path of the form's field: ("mapping", "email", "column")."""
+
+    at: tuple[str, ...]
+    message: str
+
+
+def with_defaults(draft: Draft, adapter: type[Adapter]) -> Draft:
+    """The draft with mode and upsert key filled in, as far as its object is known."""
+    target = _object(adapter, draft.object)
+    upsert_key = draft.upsert_key or (target.upsert_keys[0] if target else "")
+    return replace(draft, mode=draft.mode or Mode.UPSERT.value, upsert_key=upsert_key)
+
+
+def target_faults(draft: Draft, adapter: type[Adapter]) -> list[Fault]:
+    """Whether the destination takes such an object, in such a mode, by such a key."""
+    target = _object(adapter, draft.object)
+    if target is None:
+        known = [one.key for one in adapter.objects]
+        hint = did_you_mean(draft.object, known) or f"; there are {listed(known)}"
+        return [Fault(("object",), f"{adapter.label} has no object `{draft.object}`{hint}")]
+    faults = []
+    modes = sorted(target.modes)
+    if draft.mode not in {mode.value for mode in Mode}:
+        hint = did_you_mean(draft.mode, modes) or f"; {target.label} take {listed(modes)}"
+        faults.append(Fault(("mode",), f"there is no mode `{draft.mode}`{hint}"))
+    elif (mode := Mode(draft.mode)) not in target.modes:
+        reason = target.missing_modes.get(mode, f"{adapter.label} does not offer it.")
+        faults.append(
+            Fault(
+                ("mode",),
+                f"{target.label} cannot be written in mode `{mode}`: {reason} There is {listed(modes)}",
+            )
+        )
+    if draft.upsert_key not in target.upsert_keys:
+        hint = did_you_mean(draft.upsert_key, target.upsert_keys)
+        known_keys = listed(target.upsert_keys)
+        faults.append(
+            Fault(
+                ("upsert_key",),
+                f"{target.label} are not known by `{draft.upsert_key}`{hint or f'; there is {known_keys}'}",
+            )
+        )
+    return faults
+
+
+def mapping_faults(
+    draft: Draft,
+    adapter: type[Adapter],
+    *,
+    fields: Sequence[Field] | None,
+    columns: Sequence[str] | None,
+    zone: tzinfo,
+) -> list[Fault]:
+    """Whether the mapping fits the destination's fields and the model's columns.
+
+    The draft's target must be without fault. None stands for fields or columns that nobody knows now:
+    what needs them is not checked.
+    """
+    target = adapter.object(draft.object)
+    known = {one.key: one for one in fields} if fields is not None else None
+    faults = _twice(draft.mapping)
+    for filling in draft.mapping:
+        at = ("mapping", filling.field)
+        if filling.column is not None and columns is not None and filling.column not in columns:
+            faults.append(Fault((*at, "column"), _no_column(filling.column, columns)))
+        faults += [Fault((*at, "steps"), fault) for fault in check_steps(list(filling.steps))]
+        if known is None:
+            continue
+        if filling.field in known:
+            faults += _value_faults(filling, known[filling.field], zone)
+        elif not _is_unlisted(known.values(), target, filling.field):
+            faults.append(Fault(at, _no_field(adapter, target, filling.field, known)))
+    return [*faults, *_key_faults(draft, target), *_missing(draft, adapter, target)]
+
+
+def primary_key_faults(primary_key: Sequence[str], columns: Sequence[str]) -> list[Fault]:
+    """Whether the model returns the columns that identify a row, and no column twice."""
+    faults = [
+        Fault(("primary_key",), _no_column(name, columns)) for name in primary_key if name not in columns
+    ]
+    seen: set[str] = set()
+    for name in columns:
+        if name in seen:
+            message = f"the query returns the column `{name}` twice; give one of them another name"
+            faults.append(Fault(("sql",), message))
+        seen.add(name)
+    return faults
+
+
+def _object(adapter: type[Adapter], key: str) -> ObjectType | None:
+    return next((one for one in adapter.objects if one.key == key), None)
+
+
+def _no_column(name: str, columns: Sequence[str]) -> str:
+    hint = did_you_mean(name, columns)
+    if not hint:
+        hint = f"; it returns {listed(columns[:SHOWN])}{' and more' if len(columns) > SHOWN else ''}"
+    return f"the model's query returns no column `{name}`{hint}"
+
+
+def _no_field(adapter: type[Adapter], target: ObjectType, name: str, known: Iterable[str]) -> str:
+    """An unknown field, in the words that help: names are case-sensitive, and companions have a prefix."""
+    hint = did_you_mean(name, known)
+    if target.companion is not None and target.companion.prefix + name in known:
+        hint = f"; did you mean `{target.companion.prefix}{name}`?"
+    return (
+        f"{adapter.label} lists no field `{name}` for {target.label}{hint or ', and none that comes near'} "
+        "(Names are case-sensitive; a field must exist there before it can be mapped.)"
+    )
+
+
+def _is_unlisted(known: Iterable[Field], target: ObjectType, name: str) -> bool:
+    """Whether the service told no list of the fields among which the name would be."""
+    prefix = target.companion.prefix if target.companion is not None else None
+    in_companion = prefix is not None and name.startswith(prefix)
+    return any(
+        not one.verified
+        for one in known
+        if (prefix is not None and one.key.startswith(prefix)) == in_companion
+    )
+
+
+def _twice(mapping: Sequence[Filling]) -> list[Fault]:
+    names = [filling.field for filling in mapping]
+    return [
+        Fault(("mapping", name), f"the field `{name}` is mapped twice")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+
+
+def _value_faults(filling: Filling, field: Field, zone: tzinfo) -> list[Fault]:
+    """Whether a fixed value, or a default, is one that the field can hold."""
+    what, value = ("value", filling.value) if filling.column is None else ("empty", filling.default)
+    if filling.column is not None and filling.empty != DEFAULT:
+        return []
+    cast, problems = cast_column([value], field, zone=zone)
+    at = ("mapping", filling.field, what)
+    if problems:
+        return [Fault(at, problems[0].message)]
+    return [Fault(at, f"{field.label}: the {what} is empty")] if cast[0] is None else []
+
+
+def _key_faults(draft: Draft, target: ObjectType) -> list[Fault]:
+    """The fields by which records are known must come from a column, row by row."""
+    names = {draft.upsert_key}
+    if target.companion is not None:
+        names.add(target.companion.prefix + target.companion.key_field)
+    faults = []
+    for filling in draft.mapping:
+        if filling.field not in names:
+            continue
+        at = ("mapping", filling.field)
+        if filling.column is None:
+            message = (
+                f"`{filling.field}` tells records apart, so it needs a column, not one value for every row"
+            )
+            faults.append(Fault((*at, "value"), message))
+        elif filling.empty in (CLEAR, DEFAULT):
+            message = (
+                f"`{filling.field}` tells records apart, so it can be neither cleared nor given a default"
+            )
+            faults.append(Fault((*at, "empty"), message))
+    return faults
+
+
+def _missing(draft: Draft, adapter: type[Adapter], target: ObjectType) -> list[Fault]:
+    """Fields that must be mapped and are not."""
+    mapped = {filling.field for filling in draft.mapping}
+    needed = {draft.upsert_key: f"{target.label} are known by it"}
+    for name in target.required.get((Mode(draft.mode), draft.upsert_key), ()):
+        needed.setdefault(name, f"{adapter.label} demands it for {target.label} in mode {draft.mode}")
+    companion = target.companion
+    if companion is not None and any(name.startswith(companion.prefix) for name in mapped):
+        its_key = companion.prefix + companion.key_field
+        if its_key not in mapped and companion.fallback_field not in mapped:
+            needed[its_key] = (
+                f"{companion.label} fields are mapped, and a {companion.label.lower()} is known by it"
+            )
+        for name in adapter.object(companion.object).required.get((Mode.UPSERT, companion.key_field), ()):
+            if name != companion.key_field:
+                needed[companion.prefix + name] = (
+                    f"{adapter.label} demands it where {companion.label} fields are mapped"
+                )
+    return [
+        Fault(("mapping",), f"the field `{name}` must be mapped: {why}")
+        for name, why in needed.items()
+        if name not in mapped
+    ]

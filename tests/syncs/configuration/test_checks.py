@@ -1,0 +1,207 @@
+"""Whether a sync can work: what forms and YAML tell before anything is saved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from destinations import contract
+from destinations.auth import ApiKey
+from destinations.contract import Companion, Field, Identity, Kind, Limits, Mode, ObjectType, Option, Window
+from syncs.configuration.checks import (
+    Draft,
+    Fault,
+    Filling,
+    mapping_faults,
+    primary_key_faults,
+    target_faults,
+    with_defaults,
+)
+
+
+class Acme(contract.Adapter):
+    """A destination with more facts than any real one."""
+
+    key = "acme"
+    label = "Acme"
+    base_url = "https://api.acme.example"
+    docs_url = "https://docs.acme.example"
+    auth = ApiKey()
+    limits = Limits((Window(10, 1),), 2, 1, 100, 1000)
+    objects = (
+        ObjectType(
+            key="people",
+            label="People",
+            upsert_keys=("email", "external_id"),
+            modes=frozenset({Mode.UPSERT, Mode.INSERT}),
+            missing_modes={Mode.UPDATE: "Acme cannot tell whether somebody is there."},
+            required={(Mode.INSERT, "email"): ("email", "last_name")},
+            companion=Companion("company.", "companies", "domain", "email", "Company"),
+        ),
+        ObjectType("companies", "Companies", ("domain",), frozenset({Mode.UPSERT})),
+    )
+
+    def check(self) -> Identity:
+        return Identity()
+
+    def fields(self, target: ObjectType) -> list[Field]:
+        return FIELDS
+
+    def send(self, target: contract.Target, call: contract.Call) -> list[contract.Outcome]:
+        return []
+
+
+FIELDS = [
+    Field("email", "Email", Kind.EMAIL),
+    Field("external_id", "External id", Kind.TEXT),
+    Field("last_name", "Last name", Kind.TEXT),
+    Field("Lead_Score__c", "Score", Kind.NUMBER),
+    Field("stage", "Stage", Kind.PICKLIST, options=(Option("new", "New"), Option("won", "Won"))),
+    Field("company.domain", "Domain", Kind.DOMAIN),
+    Field("company.industry", "Industry", Kind.TEXT),
+]
+COLUMNS = ["id", "email", "last_name", "score", "web"]
+EMAIL = Filling("email", column="email")
+
+
+def faults(
+    *mapping: Filling,
+    mode: str = "upsert",
+    upsert_key: str = "email",
+    fields: Sequence[Field] | None = FIELDS,
+    columns: Sequence[str] | None = COLUMNS,
+) -> list[Fault]:
+    draft = Draft("people", mode, upsert_key, mapping)
+    return mapping_faults(draft, Acme, fields=fields, columns=columns, zone=ZoneInfo("UTC"))
+
+
+def only(found: Sequence[Fault]) -> tuple[tuple[str, ...], str]:
+    (fault,) = found
+    return fault.at, fault.message
+
+
+def test_a_good_sync_has_no_faults() -> None:
+    score = Filling("Lead_Score__c", column="score", steps=("trim",), empty="default", default=0)
+    assert faults(EMAIL, score, Filling("stage", value="won")) == []
+    assert target_faults(Draft("people", "upsert", "email", ()), Acme) == []
+
+
+def test_defaults_are_upsert_by_the_first_key() -> None:
+    draft = with_defaults(Draft("people", "", "", ()), Acme)
+    assert (draft.mode, draft.upsert_key) == ("upsert", "email")
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "message"),
+    [
+        ({"object": "Peple"}, "object", "Acme has no object `Peple`; did you mean `people`?"),
+        ({"object": "x"}, "object", "Acme has no object `x`; there are `people` or `companies`"),
+        ({"mode": "upsrt"}, "mode", "there is no mode `upsrt`; did you mean `upsert`?"),
+        ({"mode": "update"}, "mode", "Acme cannot tell whether somebody is there."),
+        ({"upsert_key": "mail"}, "upsert_key", "People are not known by `mail`; did you mean `email`?"),
+    ],
+)
+def test_what_the_destination_does_not_take_is_told(change: Mapping[str, str], at: str, message: str) -> None:
+    draft = replace(Draft("people", "upsert", "email", ()), **change)  # type: ignore[arg-type]
+    (place,), told = only(target_faults(draft, Acme))
+    assert place == at
+    assert message in told
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lead_score__c", "Lead_Score__c"),
+        ("Last_Name", "last_name"),
+        ("industry", "company.industry"),
+        ("external id", "external_id"),
+    ],
+)
+def test_an_unknown_field_names_the_near_miss(name: str, meant: str) -> None:
+    at, message = only(faults(EMAIL, Filling(name, column="score")))
+    assert at == ("mapping", name)
+    assert f"lists no field `{name}` for People; did you mean `{meant}`?" in message
+
+
+def test_without_the_destinations_list_any_name_may_be_a_field() -> None:
+    unlisted = [replace(field, verified=field.key == "email") for field in FIELDS]
+    assert faults(EMAIL, Filling("Custom__c", column="score"), fields=unlisted) == []
+    assert faults(EMAIL, Filling("Custom__c", column="score"), fields=None) == []
+
+
+def test_only_the_part_without_a_list_takes_any_name() -> None:
+    half = [replace(field, verified=not field.key.startswith("company.")) for field in FIELDS]
+    assert faults(EMAIL, Filling("company.Custom__c", column="score"), fields=half) == []
+    assert faults(EMAIL, Filling("Custom__c", column="score"), fields=half) != []
+
+
+def test_a_column_that_the_query_does_not_return_names_the_near_miss() -> None:
+    at, message = only(faults(EMAIL, Filling("last_name", column="lastname")))
+    assert at == ("mapping", "last_name", "column")
+    assert message == "the model's query returns no column `lastname`; did you mean `last_name`?"
+
+
+def test_columns_nobody_knows_now_are_not_checked() -> None:
+    assert faults(Filling("email", column="whatever"), columns=None) == []
+
+
+def test_a_fixed_value_must_fit_its_field() -> None:
+    at, message = only(faults(EMAIL, Filling("Lead_Score__c", value="many")))
+    assert at == ("mapping", "Lead_Score__c", "value")
+    assert "is not a number" in message
+    assert faults(EMAIL, Filling("stage", value="lost"))
+    assert "empty" in only(faults(EMAIL, Filling("last_name", value="  ")))[1]
+
+
+def test_a_default_must_fit_its_field() -> None:
+    at, _ = only(faults(EMAIL, Filling("Lead_Score__c", column="score", empty="default", default="many")))
+    assert at == ("mapping", "Lead_Score__c", "empty")
+
+
+def test_a_step_that_does_not_exist_is_told() -> None:
+    at, message = only(faults(EMAIL, Filling("last_name", column="last_name", steps=("trimm",))))
+    assert at == ("mapping", "last_name", "steps")
+    assert "trim" in message
+
+
+def test_the_key_must_come_from_a_column() -> None:
+    assert "needs a column" in only(faults(Filling("email", value="a@example.com")))[1]
+    for empty in ("clear", "default"):
+        key = Filling("email", column="email", empty=empty, default="a@example.com")
+        assert "neither cleared nor given a default" in only(faults(key))[1]
+    company = Filling("company.domain", value="acme.example")
+    assert "needs a column" in only(faults(EMAIL, company))[1]
+
+
+def test_the_key_must_be_mapped() -> None:
+    at, message = only(faults(Filling("last_name", column="last_name")))
+    assert at == ("mapping",)
+    assert message == "the field `email` must be mapped: People are known by it"
+
+
+def test_what_the_destination_demands_in_a_mode_must_be_mapped() -> None:
+    assert "`last_name` must be mapped: Acme demands it" in only(faults(EMAIL, mode="insert"))[1]
+
+
+def test_a_field_mapped_twice_is_told() -> None:
+    assert only(faults(EMAIL, EMAIL)) == (("mapping", "email"), "the field `email` is mapped twice")
+
+
+def test_company_fields_need_a_way_to_know_the_company() -> None:
+    person = Filling("external_id", column="id")
+    industry = Filling("company.industry", column="web")
+    _, message = only(faults(person, industry, upsert_key="external_id"))
+    assert "`company.domain` must be mapped: Company fields are mapped" in message
+    assert faults(EMAIL, industry) == []
+    domain = Filling("company.domain", column="web")
+    assert faults(person, industry, domain, upsert_key="external_id") == []
+
+
+def test_the_primary_keys_columns_must_be_returned_and_once() -> None:
+    assert primary_key_faults(["id"], COLUMNS) == []
+    assert "did you mean `id`?" in only(primary_key_faults(["ID"], COLUMNS))[1]
+    assert only(primary_key_faults(["id"], ["id", "email", "email"])) == (
+        ("sql",),
+        "the query returns the column `email` twice; give one of them another name",
+    )
