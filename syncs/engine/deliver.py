@@ -428,6 +428,7 @@ class Delivery:
             exchanges,
             self._lease,
             failed_owners=self._owners(settled),
+            adapter=self._way.adapter,
             companion=self._way.companion(self.run.sync.object_key),
         )
         for held in settled:

@@ -24,7 +24,7 @@ def of_upsert_key(rows: Staging) -> Iterator[list[Twin]]:
         groups: dict[str, list[Twin]] = {}
         for span in rows.spans(0):
             for header in rows.headers(span):
-                if header[2] in some:
+                if header[2] in some and header[5]:
                     twin = read_twin(rows, Entry(*header))
                     groups.setdefault(twin.match_key, []).append(twin)
         yield from (twins for twins in groups.values() if len(twins) > 1)

@@ -12,6 +12,11 @@ from syncs.engine.mapping import Flaw, Mapped, Mapper
 from syncs.engine.staging import Staging
 from syncs.sources.base import Rows
 
+# What became of a row, by its position: bits of Extracted.marks.
+STOPPED = 1  # invalid or held back
+SENT = 2  # its own record is planned
+DEFERRED = 4  # its own record waits to be tried again
+
 _BREAK = orjson.Fragment(b"\n")  # JSON escapes line breaks in text, so this one only parts records
 
 
@@ -72,6 +77,7 @@ def extract(
         if bad:
             found.invalid_count += len(bad)
             unfit([_unfit(mapper, mapped, chunk[at], at) for at in bad])
+            _note_present(staged, mapped, bad, first, found.marks)
         _stage(staged, mapped, fit, first, row_seed)
         if companions is not None:
             _stage_companions(companions, mapped, fit, first, companion_seed)
@@ -109,16 +115,22 @@ def _take(column: list[Any], fit: Sequence[int]) -> list[Any]:
 
 
 def _stage(staged: Staging, mapped: Mapped, fit: Sequence[int], first: int, seed: int) -> None:
-    key_texts = _take(mapped.key_texts, fit)
-    match_keys = _take(mapped.match_keys, fit)
-    records = _take(mapped.records, fit)
-    lines = lines_of([(k, m, *r) for k, m, r in zip(key_texts, match_keys, records, strict=True)])
+    lines = lines_of(_take(mapped.records, fit))
     staged.add(
-        [keys.row_key(text) for text in key_texts],
+        keys.row_keys(_take(mapped.key_texts, fit)),
         keys.fingerprints(lines, seed),
-        keys.match_digests(match_keys),
-        [first + at for at in fit] if len(fit) < len(mapped.key_texts) else range(first, first + len(fit)),
+        keys.match_digests(_take(mapped.match_keys, fit)),
+        range(first, first + len(fit)) if isinstance(fit, range) else [first + at for at in fit],
         lines,
+    )
+
+
+def _note_present(staged: Staging, mapped: Mapped, bad: Sequence[int], first: int, marks: bytearray) -> None:
+    known = [at for at in bad if mapped.key_texts[at] is not None]
+    for at in bad:
+        marks[first + at] |= STOPPED
+    staged.add_present(
+        keys.row_keys(mapped.key_texts[at] or "" for at in known), [first + at for at in known]
     )
 
 
@@ -129,7 +141,7 @@ def _stage_companions(staged: Staging, mapped: Mapped, fit: Sequence[int], first
     """
     at = [i for i in fit if mapped.companion_keys[i] is not None]
     match_keys: list[Any] = [mapped.companion_keys[i] for i in at]
-    lines = lines_of([(m, m, *mapped.companions[i]) for m, i in zip(match_keys, at, strict=True)])
+    lines = lines_of([mapped.companions[i] for i in at])
     owners = [(mapped.key_texts[i] or "").encode() for i in at]
     staged.add(
         [keys.companion_key(text) for text in match_keys],

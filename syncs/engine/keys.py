@@ -11,8 +11,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 ENCODING_VERSION = 1
 COMPANION_MARK = "\x1fcompanion\x1f"
-_SIGN = 1 << 63
-_WRAP = 1 << 64
+_SIGN = 1 << 63  # taken from 64 bits, so that databases can store them as signed
 
 
 def compound(texts: Sequence[str | None]) -> str:
@@ -22,7 +21,12 @@ def compound(texts: Sequence[str | None]) -> str:
 
 def row_key(key_text: str) -> bytes:
     """The 16-byte ledger key of a row, from the canonical text of its primary key."""
-    return xxh3_128_digest(key_text.encode("utf-8", "surrogatepass"))
+    return xxh3_128_digest(key_text.encode())
+
+
+def row_keys(key_texts: Iterable[str]) -> list[bytes]:
+    """`row_key` of a column."""
+    return list(map(xxh3_128_digest, map(str.encode, key_texts)))
 
 
 def companion_key(match_key: str) -> bytes:
@@ -35,11 +39,6 @@ def ledger_key(key_text: str, part: int) -> bytes:
     return companion_key(key_text) if part else row_key(key_text)
 
 
-def signed(number: int) -> int:
-    """A 64-bit digest as databases store it."""
-    return number - _WRAP if number >= _SIGN else number
-
-
 def layout_seed(layout: Sequence[tuple[str, str]]) -> int:
     """The seed of a record's fingerprints: its fields with their empty-value policies, in order."""
     return xxh3_64_intdigest(orjson.dumps([ENCODING_VERSION, layout]))
@@ -47,12 +46,9 @@ def layout_seed(layout: Sequence[tuple[str, str]]) -> int:
 
 def fingerprints(lines: Iterable[bytes], seed: int) -> list[int]:
     """A signed 64-bit fingerprint for each record's canonical JSON."""
-    return [n - _WRAP if n >= _SIGN else n for n in [xxh3_64_intdigest(line, seed) for line in lines]]
+    return [xxh3_64_intdigest(line, seed) - _SIGN for line in lines]
 
 
 def match_digests(match_keys: Iterable[str]) -> list[int]:
     """64 bits of each upsert key, to find duplicates within a run."""
-    return [
-        n - _WRAP if n >= _SIGN else n
-        for n in [xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in match_keys]
-    ]
+    return [n - _SIGN for n in map(xxh3_64_intdigest, map(str.encode, match_keys))]

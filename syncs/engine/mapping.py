@@ -8,6 +8,7 @@ never an exception.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from operator import ne
 from typing import Any, NamedTuple
 
 from destinations.contract import JSON, Companion, Field
@@ -91,7 +92,8 @@ class Shape:
 class Mapped:
     """A chunk after mapping, in columns: index i is row i of the chunk.
 
-    `records` holds values in the row layout's order. `companion_keys` is None where the row writes no
+    `records` holds primary key, upsert key, then the values in the row layout's order; `companions` the
+    companion's upsert key twice, then its values. `companion_keys` is None where the row writes no
     companion. Rows in `flaws` must not be sent. `normalised_count` rows had their upsert key tidied,
     `keyless_count` rows have companion values but no key to write them by.
     """
@@ -145,7 +147,7 @@ class Mapper:
         return Mapped(
             key_texts=key_texts,
             match_keys=match_keys,
-            records=list(zip(*filled, strict=True)),
+            records=list(zip(key_texts, match_keys, *filled, strict=True)),
             companion_keys=companion_keys,
             companions=companions,
             flaws=flaws,
@@ -235,13 +237,12 @@ class Mapper:
         else:
             keys = [_own_domain(text) for text in emails]
         others = [column for name, column in zip(names, filled, strict=True) if name != key_name]
-        rows = list(zip(*filled, strict=True))
         clears = any(rule.empty == CLEAR and rule.field.key != key_name for rule in self._companions)
         told = [clears or any(value is not None for value in row) for row in zip(*others, strict=True)]
         keyless = sum(1 for key, some in zip(keys, told, strict=False) if some and key is None)
         if others:
             keys = [key if some else None for key, some in zip(keys, told, strict=True)]
-        return keys, rows, keyless
+        return keys, list(zip(keys, keys, *filled, strict=True)), keyless
 
     def _normalised(self, columns: list[list[Any]], match_keys: list[str | None]) -> int:
         rule = self._rows[self._upsert_at]
@@ -250,9 +251,13 @@ class Mapper:
         cells = columns[self._places[rule.column]]
         if cells == match_keys:
             return 0
-        return sum(
-            1 for a, b in zip(cells, match_keys, strict=True) if a != b and b is not None and str(a) != b
-        )
+        if set(map(type, cells)) <= {str, type(None)}:
+            keyless = 0
+            if None in match_keys:
+                keyless = sum(1 for at, key in enumerate(match_keys) if key is None and cells[at] is not None)
+            return sum(map(ne, cells, match_keys)) - keyless
+        pairs = zip(cells, match_keys, strict=True)
+        return sum(1 for cell, key in pairs if key is not None and values.canonical(cell) != key)
 
 
 def _in_order(rules: list[Rule]) -> list[Rule]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from destinations.contract import Limits
 from syncs.engine import duplicates, ledger, reasons
 from syncs.engine.batches import Planned, pack
-from syncs.engine.extract import Extracted, Unfit, extract
+from syncs.engine.extract import DEFERRED, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
 from syncs.engine.plan import Circumstances, Fate, Known, clash, fate
@@ -26,11 +26,6 @@ from syncs.models import Batch, Run
 from syncs.sources.base import Reader
 
 CHUNK_ROWS = 5_000
-
-# What became of a row, by its position: bits of Extracted.marks.
-STOPPED = 1  # invalid or held back
-SENT = 2  # its own record is planned
-DEFERRED = 4  # its own record waits to be tried again
 
 Header = tuple[bytes, int, int, int, int, int]  # an Entry, plain
 
@@ -152,12 +147,13 @@ class Planner:
         for span in staged.spans(ledger.size(self.run.sync) if complete else 0):
             self._lease.demand()
             waiting: dict[bytes, Header] = {}
+            present: set[bytes] = set()
             for header in staged.headers(span):
-                if wanted(header[3]) and not (
-                    last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]
-                ):
+                if not wanted(header[3]):
+                    present.add(header[0])
+                elif not (last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]):
                     waiting[header[0]] = header
-            unchanged, changed = self._part_unchanged(span, part, waiting, complete=complete)
+            unchanged, changed = self._part_unchanged(span, part, waiting, present, complete=complete)
             known = ledger.known(self.run, changed)
             sent, deferred = [], []
             for key, header in waiting.items():
@@ -171,7 +167,7 @@ class Planner:
             yield Compared(sent, deferred, unchanged)
 
     def _part_unchanged(
-        self, span: Span, part: int, waiting: dict[bytes, Header], *, complete: bool
+        self, span: Span, part: int, waiting: dict[bytes, Header], present: set[bytes], *, complete: bool
     ) -> tuple[int, list[bytes]]:
         """Take the unchanged out of `waiting`: how many, and which keys the ledger knows otherwise."""
         unchanged = left = 0
@@ -185,7 +181,7 @@ class Planner:
         for key, fingerprint in entries:
             header = waiting.get(key)
             if header is None:
-                left += 1
+                left += key not in present
             elif header[1] == fingerprint and not full:
                 del waiting[key]
                 unchanged += 1
@@ -310,17 +306,23 @@ class Planner:
     def _note(self, extracted: Extracted) -> None:
         notes = []
         if self.totals.normalised:
-            notes.append(f"{self.totals.normalised:,} rows had their {self._label} tidied before matching.")
+            notes.append(f"{_rows(self.totals.normalised)} had the {self._label} tidied before matching.")
         if self.totals.rekeyed:
             notes.append(
-                f"{self.totals.rekeyed:,} rows have another {self._label} than before; the records with the "
-                "old one stay at the destination."
+                f"{_rows(self.totals.rekeyed)} came with another {self._label} than before; the records with "
+                "the old one stay at the destination."
             )
         if self.totals.left:
-            notes.append(f"{self.totals.left:,} rows left the model; their records stay at the destination.")
+            notes.append(
+                f"{_rows(self.totals.left)} left the model; what was sent of them stays at the destination."
+            )
         if extracted.keyless_count and self.shape.companion is not None:
             notes.append(
-                f"{extracted.keyless_count:,} rows have {self.shape.companion.label} values but no "
+                f"{_rows(extracted.keyless_count)} came with {self.shape.companion.label} values but no "
                 f"{self.shape.companion.key_field} of a company to write them to; those values were left out."
             )
         self.totals.notes = tuple(notes)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from destinations.contract import JSON, Outcome, Verdict
+from destinations.contract import JSON, Adapter, Outcome, Verdict
 from syncs.engine.batches import Payload
 from syncs.engine.extract import Unfit
 from syncs.engine.keys import row_key
@@ -99,6 +99,7 @@ def of_outcomes(
     payload: Payload,
     outcomes: Iterable[tuple[int, Outcome]],
     given_up: set[int],
+    adapter: type[Adapter],
     companion: str,
 ) -> list[RejectedRow]:
     """Operations that were refused, or that nothing proves. `companion` is what to call one."""
@@ -120,6 +121,9 @@ def of_outcomes(
             reason = f"{reason} The next run tries it again; nobody needs to act unless this repeats."
         else:
             stage, problem, who = Stage.REJECTED, "refused", Who.EDITOR
+            if (remedy := adapter.remedy(reason)) is not None:
+                problem, who = remedy.problem, Who(remedy.who.value)
+                reason = f"{reason} {remedy.advice}"
         told.append(
             RejectedRow(
                 **_common(

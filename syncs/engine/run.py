@@ -21,7 +21,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.models import F
 from django.utils import timezone
 
-from destinations import connect, registry
+from destinations import connect
 from destinations.contract import Field, Kind, Mode
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
@@ -239,7 +239,7 @@ def _finish(run: Run, lease: Lease) -> None:
     """Settle what will not be sent any more, fold the ledger, name the end."""
     way = way_of(run.sync)
     if run.ending:
-        settle.abandon(run, lease, companion=way.companion(run.sync.object_key))
+        settle.abandon(run, lease, adapter=way.adapter, companion=way.companion(run.sync.object_key))
     ledger.fold(run, lease, settle_seconds=way.limits.settle_seconds)
     run.refresh_from_db()
     bad = run.invalid_count + run.rejected_count + run.in_doubt_count
@@ -323,7 +323,7 @@ class _Pulse:
 
 def way_of(sync: Sync) -> Way:
     """Where the sync's calls go."""
-    adapter = registry.get(sync.connection.destination)
+    adapter = connect.adapter_of(sync.connection)
     return Way(
         sync.connection,
         adapter,
@@ -355,5 +355,5 @@ def shape_of(sync: Sync) -> Shape:
         )
         for m in sync.mappings.all()
     )
-    target = registry.get(sync.connection.destination).object(sync.object_key)
+    target = connect.adapter_of(sync.connection).object(sync.object_key)
     return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion)

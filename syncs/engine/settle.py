@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from destinations.contract import Verdict
+from destinations.contract import Adapter, Verdict
 from destinations.models import Exchange
 from syncs.engine import reasons
 from syncs.engine.batches import Payload, write_outcomes
@@ -85,6 +85,7 @@ def settle(
     lease: Lease,
     *,
     failed_owners: frozenset[str],
+    adapter: type[Adapter],
     companion: str,
 ) -> None:
     """Write outcomes, failures and counters in one transaction. LostLease if fenced: nothing is written.
@@ -119,6 +120,7 @@ def settle(
                     held.payload,
                     held.journal.proved.items(),
                     held.journal.given_up,
+                    adapter,
                     companion,
                 )
         if told:
@@ -136,7 +138,7 @@ def settle(
             lease.lose()
 
 
-def abandon(run: Run, lease: Lease, *, companion: str) -> None:
+def abandon(run: Run, lease: Lease, *, adapter: type[Adapter], companion: str) -> None:
     """Nothing more is sent: what may have been applied is in doubt, what was proved stays proved.
 
     Operations that never left stay waiting: the next run plans them again.
@@ -158,7 +160,7 @@ def abandon(run: Run, lease: Lease, *, companion: str) -> None:
             lease.lose()
         Batch.objects.filter(pk=batch.pk).update(last_sent_at=sent_at)
         held.journal.abandon("the run ended before the answer came.", sending=was_sending)
-        settle(run, [held], [], lease, failed_owners=failed_owners(run), companion=companion)
+        settle(run, [held], [], lease, failed_owners=failed_owners(run), adapter=adapter, companion=companion)
 
 
 def failed_owners(run: Run) -> frozenset[str]:

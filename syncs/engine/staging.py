@@ -112,6 +112,12 @@ class Staging:
             if self._pending >= SPILL_AT:
                 self._spill()
 
+    def add_present(self, keys: Sequence[bytes], positions: Sequence[int]) -> None:
+        """Note rows that are in the model but cannot be sent: they have no record, yet they did not leave."""
+        for key, position in zip(keys, positions, strict=True):
+            self._heads[key[0]].append(_HEADER.pack(key, 0, 0, position, 0, 0))
+        self._pending += len(keys)
+
     def finish(self) -> None:
         """Everything is staged: make it readable."""
         self._sizes = [size + len(head) for size, head in zip(self._sizes, self._heads, strict=True)]
