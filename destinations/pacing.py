@@ -5,7 +5,7 @@ Pure: state in, state out; the caller brings the time (Unix seconds) and keeps t
 ```
 {"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until]}},
  "holders": {holder: [slots, wanted, until]},
- "blocked_until": at, "throttle": [slots, since]}
+ "blocked_until": at, "throttle": [slots, since], "trial": [down_until, holder, until]}
 ```
 
 **Windows.** Requests are granted, then sent until `Grant.use_by`. Use is kept in buckets of a sixtieth
@@ -20,7 +20,8 @@ by others. It counts like our own until the service's window is over.
 another holder has less than its even share, nobody is given more than that.
 
 **Refusals.** With a time, the whole account waits for it. Without one, too many requests were in
-flight: the usable slots are halved and grow back one by one.
+flight: the usable slots are halved and grow back one by one. After an outage's pause one holder tries
+whether the account is back, and the others wait for what it finds.
 """
 
 import math
@@ -75,6 +76,7 @@ class Why(StrEnum):
     WINDOW = "window"
     ASKED = "asked"
     SLOTS = "slots"
+    DOWN = "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,11 @@ def release(state: State, rules: Rules, holder: str, now: float) -> State:
     return draft
 
 
+def is_held(state: State, now: float) -> bool:
+    """Whether a live holder has slots, or waits for some."""
+    return any(held[2] > now for held in state.get("holders", {}).values())
+
+
 def observed(state: State, rules: Rules, now: float, meter: Meter) -> State:
     """Believe the service where it says that fewer requests remain than we think."""
     draft = _copy(state, rules, now)
@@ -187,15 +194,30 @@ def refused(state: State, rules: Rules, now: float, *, sent_at: float, retry_aft
     return draft
 
 
+def trial(state: State, rules: Rules, holder: str, now: float, *, down_until: float) -> State | None:
+    """Let one holder try whether an account is back whose pause ended at `down_until`.
+
+    None where another holder's trial is out and not too old.
+    """
+    draft = _copy(state, rules, now)
+    known = draft["trial"]
+    if known and known[0] == down_until and known[1] != holder and known[2] > now:
+        return None
+    draft["trial"] = [down_until, holder, now + HOLDER_SECONDS]
+    return draft
+
+
 def wait_text(wait: Wait, service: str, zone: tzinfo = UTC) -> str:
     """Say to people what is waited for: "Waiting for Acme's limit of 100 requests in 10 seconds until …"."""
     if wait.why is Why.SLOTS:
         return f"Waiting for other requests to {service} to finish: at most {wait.slots} go at once."
-    until = f"until {_clock(wait.until, zone)}"
+    at = _clock(wait.until, zone)
+    if wait.why is Why.DOWN:
+        return f"{service} is not answering. It is tried again at {at}."
     if wait.window is None:
-        return f"{service} asked us to wait {until}."
+        return f"{service} asked us to wait until {at}."
     limit = f"{wait.window.requests:,} requests in {duration(wait.window.seconds)}"
-    return f"Waiting for {service}'s limit of {limit} {until}."
+    return f"Waiting for {service}'s limit of {limit} until {at}."
 
 
 def duration(seconds: float) -> str:
@@ -230,12 +252,13 @@ def _copy(state: State, rules: Rules, now: float) -> dict[str, Any]:
             "foreign": list(foreign) if foreign and foreign[1] > now else None,
         }
     throttle = state.get("throttle")
-    blocked_until = state.get("blocked_until")
+    blocked_until, trying = state.get("blocked_until"), state.get("trial")
     return {
         "windows": windows,
         "holders": {name: list(held) for name, held in state.get("holders", {}).items() if held[2] > now},
         "blocked_until": blocked_until if blocked_until and blocked_until > now else None,
         "throttle": list(throttle) if throttle and _grown(throttle, now) < rules.concurrency else None,
+        "trial": list(trying) if trying and trying[2] > now else None,
     }
 
 

@@ -195,6 +195,23 @@ def test_the_state_of_a_call_is_left_as_it_was():
     assert json.dumps(state) == before
 
 
+def test_after_an_outage_one_holder_tries_and_the_others_wait_for_it():
+    state = pacing.trial({}, MINUTE, "a", NOON, down_until=NOON)
+    assert state is not None
+    assert pacing.trial(state, MINUTE, "b", NOON + 1, down_until=NOON) is None
+    assert pacing.trial(state, MINUTE, "a", NOON + 1, down_until=NOON) is not None
+
+
+def test_a_trial_that_nobody_hears_of_again_is_made_by_another():
+    state = pacing.trial({}, MINUTE, "dead", NOON, down_until=NOON)
+    assert pacing.trial(state, MINUTE, "b", NOON + HOLDER_SECONDS, down_until=NOON) is not None
+
+
+def test_the_trial_after_the_next_pause_is_anybodys():
+    state = pacing.trial({}, MINUTE, "a", NOON, down_until=NOON)
+    assert pacing.trial(state, MINUTE, "b", NOON + 9, down_until=NOON + 8) is not None
+
+
 @pytest.mark.parametrize(
     ("wait", "text"),
     [
@@ -211,6 +228,7 @@ def test_the_state_of_a_call_is_left_as_it_was():
             Wait(Why.SLOTS, NOON, slots=4),
             "Waiting for other requests to Acme to finish: at most 4 go at once.",
         ),
+        (Wait(Why.DOWN, NOON), "Acme is not answering. It is tried again at 14:13:20 UTC."),
     ],
 )
 def test_people_read_what_is_waited_for(wait: Wait, text: str):
