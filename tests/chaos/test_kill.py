@@ -18,7 +18,7 @@ from tests.chaos import people
 from tests.chaos.conftest import SEEDS
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
 from tests.chaos.truth import assert_quiet, assert_truth
-from tests.chaos.world import SYNC, World, wait_until
+from tests.chaos.world import QUICK, SYNC, World, wait_until
 
 DATABASES = ("sqlite", "postgres")
 FOREGROUND = [(DATABASES[seed % 2], seed) for seed in range(SEEDS)] or [("sqlite", 0)]
@@ -30,6 +30,11 @@ ROWS = 400 if SEEDS else 150
 def rough(seed: int) -> dict[str, Any]:
     """The faults of a seed: every third world is calm, so that kills alone are seen too."""
     return {"rates": {} if seed % 3 == 2 else dict(PUBLISHED_ROUGHNESS), "latency": [0.05, 3]}
+
+
+def pace(seed: int) -> str:
+    """Every fifth world keeps the published waits: 2 to 15 s between looks, 60 s after a lost answer."""
+    return "" if seed % 5 == 4 else QUICK
 
 
 def moment(world: World, dice: random.Random, longest: float) -> Iterator[None]:
@@ -67,7 +72,7 @@ def test_a_foreground_run_that_is_killed_again_and_again_ends_well(
     make_world: Callable[..., World], database: str, seed: int
 ) -> None:
     dice = random.Random(f"foreground {seed}")
-    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed))
+    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed), pace=pace(seed))
     world.stand_in.faults(**rough(seed))
     run_and_kill(world, dice, kills=KILLS)
     make_calm(world)
@@ -80,7 +85,7 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
     make_world: Callable[..., World], database: str, workers: int, seed: int
 ) -> None:
     dice = random.Random(f"supervised {seed}")
-    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed))
+    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed), pace=pace(seed))
     world.environment["WORKERS"] = str(workers)
     world.stand_in.faults(**rough(seed))
     with Supervised(world) as supervised:

@@ -30,6 +30,10 @@ MARK = "CHAOS_WORLD"
 SYNC = "leads-to-qualified"
 OVER = ("succeeded", "attention", "stopped", "cancelled")
 
+# The published waits suit jobs of minutes; a tester sets them for a service whose jobs take seconds. The
+# second is longer than any job of the stand-in takes.
+QUICK = "poll_seconds: 0.2\nsettle_seconds: 6"
+
 CONFIGURATION = """\
 team: acme
 sources:
@@ -134,7 +138,8 @@ class World:
     database_url: str
     stand_in: StandIn
     rows: list[people.Row]
-    batch_size: int = 40
+    batch_size: int = 20
+    pace: str = QUICK
     extra: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     interruptions: list[Interruption] = field(default_factory=list)
@@ -154,7 +159,7 @@ class World:
         people.write(self.folder / "files" / "leads.csv", self.rows)
 
     def write_configuration(self, text: str = CONFIGURATION) -> None:
-        indented = "".join(f"    {line}\n" for line in self.extra.splitlines())
+        indented = "".join(f"    {line}\n" for line in f"{self.pace}\n{self.extra}".splitlines())
         filled = text.format(base_url=self.stand_in.url, batch_size=self.batch_size, extra=indented)
         (self.folder / "syncs.yaml").write_text(filled)
 
