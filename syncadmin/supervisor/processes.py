@@ -5,9 +5,12 @@ of children inherit it, so that orphans are found even when their parents, and t
 them, were killed. A process id alone proves nothing: it may be another program's by now.
 """
 
+import contextlib
+import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,10 @@ import psutil
 from syncadmin.supervisor import leash
 
 MARK = "SYNCADMIN_SERVICE"
+LOOK_SECONDS = 0.1
+KILL_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ def start(service: Service, mark: str, *, folder: Path, env: Mapping[str, str]) 
 
 
 def find(mark: str) -> list[psutil.Process]:
-    """Every living process that carries the mark."""
+    """Every living process that carries the mark. (The dead that nobody has buried show no environment.)"""
     found = []
     for process in psutil.process_iter():
         try:
@@ -65,35 +72,36 @@ def terminate(mark: str) -> bool:
     """Ask the main process to end (the others are its own to end). False: there is none any more."""
     mains = [process for process in find(mark) if _is_main(process)]
     for process in mains:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-        except psutil.NoSuchProcess:
-            continue
     return bool(mains)
 
 
 def kill(mark: str) -> int:
     """End every process with the mark at once; return how many there were.
 
-    It looks again until none is left: one of them may be about to start another.
+    It looks again until none is left: one of them may have been about to start another.
     """
-    killed = 0
+    killed: set[psutil.Process] = set()
+    deadline = time.monotonic() + KILL_SECONDS
     while left := find(mark):
         for process in left:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-                killed += 1
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(left, timeout=5)
-    return killed
+        killed.update(left)
+        if time.monotonic() > deadline:  # the kernel holds it: in a call to a disk that is gone, say
+            log.error("Processes %s cannot be killed.", ", ".join(str(process.pid) for process in left))
+            break
+        time.sleep(LOOK_SECONDS)
+    return len(killed)
 
 
 def clear(mark: str, *, patience: float) -> int:
     """Ask for the end, wait up to `patience` seconds, then end what is left. Return how many there were."""
     found = find(mark)
-    if found and patience and terminate(mark):
-        psutil.wait_procs(found, timeout=patience)
-        kill(mark)
-        return len(found)
-    return kill(mark)
+    if found and terminate(mark):
+        deadline = time.monotonic() + patience
+        while find(mark) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+    kill(mark)
+    return len(found)

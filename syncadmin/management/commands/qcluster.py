@@ -11,6 +11,7 @@ from django_q.management.commands import qcluster
 from syncadmin.lib import stopping
 from syncadmin.supervisor.doorbells import ensure_schedules
 from syncadmin.supervisor.leash import leash_descendants
+from syncs import tasks  # noqa: F401  loaded before the pool is forked: its workers share the memory
 
 STOP_SECONDS = 28  # less than the supervisor waits
 
