@@ -9,6 +9,7 @@ import ipaddress
 import re
 import secrets
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -193,10 +194,12 @@ def _database() -> dict[str, Any]:
             "NAME": str(DATA_DIR / "syncadmin.sqlite3"),
         }
     else:
-        try:
-            database = env.db_url("DATABASE_URL")
-        except (ValueError, ImproperlyConfigured, environ.ImproperlyConfigured):
-            database = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they repeat the password
+            try:
+                database = env.db_url("DATABASE_URL")
+            except (ValueError, ImproperlyConfigured):
+                database = {}
     engine, name = database.get("ENGINE"), str(database.get("NAME", ""))
     if engine == "django.db.backends.sqlite3" and name != ":memory:":
         path = (BASE_DIR / Path(name).expanduser()).resolve()
