@@ -311,11 +311,6 @@ def outcomes(
     return found
 
 
-def remedy_in(remedies: Sequence[Remedy], reason: str) -> Remedy | None:
-    """The first remedy whose pattern is found in the reason."""
-    return next((one for one in remedies if re.search(one.pattern, reason, re.IGNORECASE)), None)
-
-
 class Adapter(ABC):
     """A destination. One file each in `adapters/`, found by the registry, built per connection."""
 
@@ -351,7 +346,7 @@ class Adapter(ABC):
     @classmethod
     def remedy(cls, reason: str) -> Remedy | None:
         """The first declared remedy that fits a refusal's reason."""
-        return remedy_in(cls.remedies, reason)
+        return next((r for r in cls.remedies if re.search(r.pattern, reason, re.IGNORECASE)), None)
 
     @abstractmethod
     def check(self) -> Identity:

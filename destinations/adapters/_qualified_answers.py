@@ -8,14 +8,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from destinations.contract import JSON, Call, Meter, Outcome, Remedy, Target, Verdict, Who, remedy_in
-from destinations.errors import (
-    AuthExpired,
-    Cause,
-    DestinationError,
-    Misconfigured,
-    Rejected,
-)
+from destinations.contract import JSON, Call, Meter, Outcome, Remedy, Target, Verdict, Who
+from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, Rejected
 
 SCOPES = "bulk_job:manage, lead:manage and company:manage"
 FINAL = ("completed", "failed")
@@ -27,15 +21,15 @@ REMEDIES = (
     Remedy(
         "unknown_field",
         r"(unknown|unrecogni[sz]ed|undefined|no such|not a|not a valid) (custom )?(field|attribute)"
-        r"|(field|attribute)\b.* (not found|not exist|unknown|not recogni[sz]ed)",
+        r"|(field|attribute)\b.{0,80} (not found|not exist|unknown|not recogni[sz]ed)",
         Who.EDITOR,
         "Whoever edits the sync must refresh the fields and map one that Qualified lists (names are "
         "case-sensitive), or have the field created in Qualified first.",
     ),
     Remedy(
         "missing_scope",
-        r"insufficient.scope|(lacks|missing|requires?) .*scope|not authori[sz]ed|unauthori[sz]ed|forbidden"
-        r"|permission denied",
+        r"insufficient.scope|(lacks|missing|requires?) .{0,80}scope|not authori[sz]ed|unauthori[sz]ed"
+        r"|forbidden|permission denied",
         Who.ADMIN,
         f"An admin of Qualified must give the API key the scopes {SCOPES}.",
     ),
@@ -49,13 +43,15 @@ REMEDIES = (
     ),
     Remedy(
         "invalid_value",
-        r"invalid|not valid|not (included )?in the list|not an? .*option|too (long|short|large|small)"
+        r"invalid|not valid|not (included )?in the list|not an? .{0,80}option|too (long|short|large|small)"
         r"|must be|expected|wrong type",
         Who.DATA,
         "Whoever owns the source's data must correct the value, or an admin of Qualified must allow it "
         "there (a new picklist option, say).",
     ),
 )
+
+ACCEPTED = Outcome(Verdict.ACCEPTED)
 
 _WORDS_ABOUT_IT = ("error", "errors", "message", "detail", "details", "reason")
 
@@ -96,6 +92,11 @@ def judged(target: Target, call: Call, job: Mapping[str, JSON]) -> list[Outcome]
             found[name] = outcome
     rest = Outcome(Verdict.UNPROVED, _why_without_result(job))
     return [found.get(operation.id, rest) for operation in call.operations]
+
+
+def holds_results(job: Mapping[str, JSON]) -> bool:
+    """Whether the job tells of any item at all."""
+    return next(_results(job), None) is not None
 
 
 def refusal(status: int, body: JSON, headers: Mapping[str, str], path: str) -> DestinationError | None:
@@ -160,11 +161,6 @@ def _results(job: Mapping[str, JSON]) -> Iterator[tuple[Mapping[str, JSON], bool
                 yield item, member == "errors"
 
 
-def holds_results(job: Mapping[str, JSON]) -> bool:
-    """Whether the job tells of any item at all."""
-    return next(_results(job), None) is not None
-
-
 def _judged_item(
     item: Mapping[str, JSON], upsert_key: str, values: Mapping[str, JSON], *, is_error: bool
 ) -> Outcome:
@@ -174,9 +170,9 @@ def _judged_item(
         said = "; ".join(_texts([item.get(member) for member in _WORDS_ABOUT_IT]))
         if not said:
             return Outcome(Verdict.REJECTED, "Qualified refused this record and did not say why.")
-        return Outcome(Verdict.REJECTED, _advised(said), _named_field(said, upsert_key, values))
+        return Outcome(Verdict.REJECTED, _sentence(said), _named_field(said, upsert_key, values))
     if status == "completed":
-        return Outcome(Verdict.ACCEPTED)
+        return ACCEPTED
     told = f"“{status}”" if status else "nothing"
     return Outcome(
         Verdict.UNPROVED, f"Qualified's result for this record says {told} where completed or failed belongs."
@@ -190,15 +186,12 @@ def _why_without_result(job: Mapping[str, JSON]) -> str:
     about_all = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else listed
     why = "; ".join(_texts([job.get("error"), about_all, job.get("message"), job.get("reason")]))
     reason = f"Qualified gave up on the job {job_id(job)}, which held this record"
-    return f"{reason}: {why}" if why else f"{reason}, and did not say why."
+    return f"{reason}: {_sentence(why)}" if why else f"{reason}, and did not say why."
 
 
-def _advised(said: str) -> str:
-    """The service's words in full, and who must do what where the fault is a known one."""
-    remedy = remedy_in(REMEDIES, said)
-    if remedy is None:
-        return said
-    return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} {remedy.advice}"
+def _sentence(said: str) -> str:
+    """The service's words in full, ended so that ours can follow them."""
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _named_field(said: str, upsert_key: str, values: Mapping[str, JSON]) -> str:
@@ -225,13 +218,9 @@ def _said(body: JSON) -> str:
     if isinstance(body, str):
         text = "" if "<" in body else body.strip()
     else:
-        rest = (
-            {name: value for name, value in body.items() if name != "code"}
-            if isinstance(body, Mapping)
-            else body
-        )
-        text = "; ".join(dict.fromkeys(_texts(rest))) or _code(body)
-    return f" Qualified says: {text[:QUOTED_CHARACTERS]}" if text else ""
+        words = dict.fromkeys(text for text in _texts(body) if text != f"code: {_code(body)}")
+        text = "; ".join(words) or _code(body)
+    return f" Qualified says: {_sentence(text[:QUOTED_CHARACTERS])}" if text else ""
 
 
 def _failed_field(body: JSON) -> str:

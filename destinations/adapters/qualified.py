@@ -266,7 +266,7 @@ class Adapter(contract.Adapter):
     def _forgotten(self, job_id: str, status: int) -> str:
         reason = (
             f"Qualified no longer knows the job {job_id} that held this record ({status}): it keeps a "
-            "finished job for 24 hours. What became of the record is unknown."
+            "finished job for 24 hours."
         )
         if not self._is_unified:  # its job path is our assumption
             reason += " If this happens to every job, an admin should set the bulk style back to unified."
@@ -338,8 +338,12 @@ def _as_companion(field: Field, companion: Companion) -> Field:
 
 def _data(target: Target, operation: Operation) -> dict[str, JSON]:
     """An upsert's body: the key and a company's name at the top, the rest in `fields`. None is null."""
-    names = {field.key for field in TOP_LEVEL[target.object.key]}
-    data = {name: value for name, value in operation.values.items() if name in names}
+    fields = dict(operation.values)
+    data: dict[str, JSON] = {}
+    for field in TOP_LEVEL[target.object.key]:
+        if field.key in fields:
+            data[field.key] = fields.pop(field.key)
     data[target.upsert_key] = operation.match_key
-    fields = {name: value for name, value in operation.values.items() if name not in names}
-    return data | {"fields": fields} if fields else data
+    if fields:
+        data["fields"] = fields
+    return data

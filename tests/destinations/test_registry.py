@@ -86,7 +86,7 @@ def test_what_was_found_cannot_be_changed() -> None:
 
 
 def test_an_unknown_destination_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(UnknownDestination, match="no destination “qualifed”; there are .*qualified"):
+    with pytest.raises(UnknownDestination, match=r"no destination “qualifed”; there are .*qualified"):
         registry.adapter("qualifed")
 
 

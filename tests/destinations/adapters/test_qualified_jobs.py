@@ -109,7 +109,7 @@ def test_a_job_that_is_done_at_once_is_read_at_once(wire: Wire) -> None:
     wire.answers("POST", "/v2/bulk", 202, job("completed", done("2"), failed("1", "Nope")))
 
     assert qualified.send(LEADS, TWO_LEADS) == [
-        Outcome(Verdict.REJECTED, "Nope"),
+        Outcome(Verdict.REJECTED, "Nope."),
         Outcome(Verdict.ACCEPTED),
     ]
 
@@ -160,7 +160,7 @@ def test_a_refused_batch_is_rejected_with_the_words_of_the_service(wire: Wire) -
     qualified = wire.opens(Adapter, QUALIFIED)
     wire.answers("POST", "/v2/bulk", 422, {"code": "invalid_items", "message": "items is odd"})
 
-    with pytest.raises(Rejected, match=r"refused the data \(422\)\. Qualified says: items is odd$"):
+    with pytest.raises(Rejected, match=r"refused the data \(422\)\. Qualified says: items is odd\.$"):
         qualified.send(LEADS, TWO_LEADS)
 
 
@@ -185,7 +185,7 @@ def test_a_status_that_is_new_to_us_is_pending(wire: Wire) -> None:
 def test_results_are_told_in_the_order_of_the_call_whatever_theirs_is(wire: Wire) -> None:
     assert poll(wire, 200, job("completed", failed("2", "First.", "Second"), done("1"))) == [
         Outcome(Verdict.ACCEPTED),
-        Outcome(Verdict.REJECTED, "First.; Second"),
+        Outcome(Verdict.REJECTED, "First.; Second."),
     ]
 
 
@@ -203,7 +203,7 @@ def test_a_failed_job_tells_the_records_it_names_and_leaves_the_rest_unproved(wi
 
     assert poll(wire, 200, body) == [
         Outcome(
-            Verdict.UNPROVED, "Qualified gave up on the job job_1, which held this record: Worker crashed"
+            Verdict.UNPROVED, "Qualified gave up on the job job_1, which held this record: Worker crashed."
         ),
         Outcome(Verdict.ACCEPTED),
     ]
@@ -222,7 +222,7 @@ def test_a_job_that_is_no_longer_known_leaves_all_unproved(wire: Wire, status: i
 
     reason = (
         f"Qualified no longer knows the job job_1 that held this record ({status}): it keeps a finished job "
-        "for 24 hours. What became of the record is unknown."
+        "for 24 hours."
     )
     assert outcomes == [Outcome(Verdict.UNPROVED, reason)] * 2
 
@@ -275,7 +275,7 @@ def test_with_a_path_per_object_items_name_no_entity_and_jobs_are_asked_for_else
 
     assert isinstance(outcomes, list)
     assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.REJECTED]
-    assert outcomes[1].reason.startswith("Unknown field: Foo.")
+    assert outcomes[1].reason == "Unknown field: Foo."
     assert wire.asked[0][2]["items"][1] == {
         "action": "POST",
         "data": {"email": "ben@x.test"},
