@@ -160,7 +160,8 @@ class Jobs:
             with self._news:
                 self._working = False
                 self._news.notify_all()
-                job = self._next_due()
+                # Asked before the wait too: `stop` may have called while a job was in hand.
+                job = None if self._stopping else self._next_due()
                 if self._stopping:
                     return
                 if job is None:
