@@ -22,15 +22,21 @@ def file_sources_cannot_read_our_own_data(
     *, app_configs: Sequence[AppConfig] | None, **options: Any
 ) -> list[CheckMessage]:
     """A file source reads everything in FILES_DIR: keys and the database must lie outside."""
-    files = Path(settings.FILES_DIR)
-    if not Path(settings.DATA_DIR).is_relative_to(files):
-        return []
+    database = settings.DATABASES["default"]
+    ours = {
+        "DATA_DIR, with the keys": Path(settings.DATA_DIR),
+        "SCRATCH_DIR, with the rows of runs": Path(settings.SCRATCH_DIR),
+        "the file of settings": Path(settings.ENV_FILE) if settings.ENV_FILE else None,
+        "the database": Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None,
+    }
     return [
         Error(
-            f"FILES_DIR ({files}) holds DATA_DIR, with the keys and the database.",
+            f"FILES_DIR ({settings.FILES_DIR}) holds {what}.",
             hint="File sources may read all of FILES_DIR. Give it a folder of its own: DATA_DIR/files, say.",
             id="syncadmin.E001",
         )
+        for what, path in ours.items()
+        if path and path.exists() and path.resolve().is_relative_to(settings.FILES_DIR)
     ]
 
 

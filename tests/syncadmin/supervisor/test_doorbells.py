@@ -1,0 +1,38 @@
+"""The queue's two schedules, and the queue as it is seen."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from syncadmin.supervisor.doorbells import ensure_schedules, look
+
+
+def test_the_schedules_are_there_once_however_often_they_are_wanted(db):
+    ensure_schedules()
+    Schedule.objects.create(name="tick", func="somewhere.else", schedule_type=Schedule.DAILY)
+    ensure_schedules()
+
+    found = {schedule.name: schedule for schedule in Schedule.objects.all()}
+    assert Schedule.objects.count() == 2
+    assert (found["tick"].func, found["tick"].schedule_type, found["tick"].minutes) == (
+        "syncs.tasks.tick",
+        Schedule.MINUTES,
+        1,
+    )
+    assert (found["prune"].func, found["prune"].schedule_type) == ("syncs.tasks.prune", Schedule.DAILY)
+
+
+def test_a_schedule_keeps_its_next_time(db):
+    ensure_schedules()
+    tomorrow = timezone.now() + timedelta(days=1)
+    Schedule.objects.filter(name="prune").update(next_run=tomorrow)
+    ensure_schedules()
+    assert Schedule.objects.get(name="prune").next_run == tomorrow
+
+
+def test_a_doorbell_is_waiting_until_a_pool_takes_it(db):
+    waiting = OrmQ.objects.create(key="syncadmin", payload="", lock=timezone.now())
+    taken = OrmQ.objects.create(key="syncadmin", payload="", lock=timezone.now() + timedelta(hours=6))
+    glance = look()
+    assert (glance.due, glance.waiting, glance.taken) == (0, {waiting.pk}, {taken.pk: taken.lock})
