@@ -85,6 +85,13 @@ class Gate:
             retry_after=pause,
         )
 
+    @property
+    def left(self) -> int:
+        """Requests that may be sent now."""
+        with self._lock:
+            now = self._clock()
+            return sum(int(left) for _, use_by, left in self._grants if now <= use_by)
+
     def observe(self, meter: Meter) -> None:
         """Keep the lowest that the service said of each window since the last report."""
         with self._lock:

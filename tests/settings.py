@@ -23,4 +23,8 @@ if os.environ.get("TEST_DATABASE") == "postgres":
 
 from syncadmin.settings import *  # noqa: E402, F403
 
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, as the product has: threads share a database in memory by other rules of locking.
+    DATABASES["default"]["TEST"] = {"NAME": str(_folder / "tests.sqlite3")}  # noqa: F405
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,204 @@
+"""From a connection to an adapter that can talk, and what a person's test of it finds.
+
+The one place where the settings' proxies and certificates, a connection's secrets and the wire meet.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import requests
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from destinations import accounts, budget, registry
+from destinations.contract import Adapter, Field, Identity
+from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
+from destinations.gate import Gate
+from destinations.http import HttpClient, proxies_for, session
+from destinations.models import Connection, Exchange
+from syncadmin.lib.crypto import Secret, UnreadableSecret
+
+__all__ = [
+    "adapter_of",
+    "check",
+    "exchange_rows",
+    "known_fields",
+    "open_adapter",
+    "refresh_fields",
+    "session",
+]
+
+
+def adapter_of(connection: Connection) -> type[Adapter]:
+    """The connection's destination. Misconfigured where this installation has none of that name."""
+    try:
+        return registry.adapter(connection.destination)
+    except registry.UnknownDestination as error:
+        raise Misconfigured(str(error), cause=Cause.NOT_FOUND) from None
+
+
+def open_adapter(
+    connection: Connection,
+    *,
+    gate: Gate | None = None,
+    call_id: str = "",
+    session: requests.Session | None = None,
+) -> Adapter:
+    """An adapter with a client of its own, for one call. Sends nothing.
+
+    Without a session each request makes its own. Misconfigured or AuthExpired where the credentials
+    cannot be read or are missing.
+    """
+    kind = adapter_of(connection)
+    try:
+        credentials = connection.credentials
+    except UnreadableSecret as error:
+        raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
+    return _opened(kind, connection, credentials, gate=gate, call_id=call_id, session=session)
+
+
+def exchange_rows(
+    adapter: Adapter, connection: Connection, *, team_id: int, subject: UUID | None = None
+) -> list[Exchange]:
+    """What the adapter's client sent, as rows to store in bulk. `subject` is what it was sent for."""
+    client = adapter.client
+    if not isinstance(client, HttpClient):
+        return []
+    return [
+        Exchange(
+            team_id=team_id,
+            connection=connection,
+            subject=subject,
+            call=sent.call,
+            method=sent.method,
+            url=sent.url,
+            status=sent.status,
+            error=sent.error,
+            request_headers=sent.request_headers,
+            reply_headers=sent.reply_headers,
+            request_body=sent.request_body,
+            reply_body=sent.reply_body,
+            started_at=sent.started_at,
+            milliseconds=sent.milliseconds,
+        )
+        for sent in client.exchanges
+    ]
+
+
+def check(connection: Connection) -> Identity | None:
+    """Find out whether the connection works, and keep the answer on it as `health` and `health_reason`.
+
+    None where it does not work at all. It needs attention, too, where the service names something
+    missing, or where the credentials have come to lead to another account than before.
+    """
+    found: Identity | None = None
+    reasons: list[str] = []
+    try:
+        with session(threads=1) as over:
+            adapter = open_adapter(connection, session=over)
+            try:
+                found = adapter.check()
+            finally:
+                _keep_exchanges(adapter, connection)
+    except RateLimited as error:
+        reasons.append(f"The connection could not be tested now. {error.message}")
+    except DestinationError as error:
+        reasons.append(error.message)
+    if found is not None:
+        budget.answered(connection.account_id)
+        reasons += found.missing
+        before = connection.account
+        if not accounts.recognise(connection, found):
+            reasons.append(
+                f"These credentials lead to another account ({found.account_name or found.account_id}) than "
+                f"before ({before}). An admin must enter the credentials of the first, or say in "
+                "the connection that the account has changed."
+            )
+    _keep_health(connection, reasons)
+    return found
+
+
+def refresh_fields(connection: Connection, object_key: str) -> list[Field]:
+    """Ask the service for an object's fields and keep its answer on the connection.
+
+    Raises DestinationError; what was known before is kept then. KeyError for an unknown object.
+    """
+    target = adapter_of(connection).object(object_key)
+    with session(threads=1) as over:
+        adapter = open_adapter(connection, session=over)
+        try:
+            fields = adapter.fields(target)
+        finally:
+            _keep_exchanges(adapter, connection)
+    with transaction.atomic():  # another object's fields may be refreshed at the same time
+        row = Connection.objects.select_for_update().only("fields").get(pk=connection.pk)
+        connection.fields = registry.remember_fields(
+            row.fields, object_key, fields, fetched_at=timezone.now()
+        )
+        connection.save(update_fields=["fields", "updated_at"])
+    return fields
+
+
+def known_fields(connection: Connection, object_key: str) -> list[Field]:
+    """The fields as the service last listed them; empty where it never did."""
+    return registry.remembered_fields(connection.fields, object_key) or []
+
+
+def _opened(
+    kind: type[Adapter],
+    connection: Connection,
+    credentials: dict[str, Secret],
+    *,
+    gate: Gate | None,
+    call_id: str,
+    session: requests.Session | None,
+) -> Adapter:
+    plain = {name: secret.reveal() for name, secret in credentials.items()}
+    if not plain.get(kind.auth.field):
+        raise AuthExpired(
+            f"The connection “{connection.name}” has no {kind.auth.label}. An admin must enter it."
+        )
+    base_url = connection.options.get("base_url") or kind.base_url
+    client = HttpClient(
+        kind,
+        base_url=base_url,
+        headers=kind.auth.headers(plain),
+        secrets=_values(plain),
+        timeout=kind.limits_for(connection.options).timeout_seconds,
+        session=session,
+        proxies=proxies_for(
+            base_url,
+            https_proxy=settings.HTTPS_PROXY,
+            http_proxy=settings.HTTP_PROXY,
+            no_proxy=settings.NO_PROXY,
+        ),
+        ca_bundle=settings.CA_BUNDLE,
+        gate=gate,
+        call_id=call_id,
+    )
+    return kind(client, connection.options)
+
+
+def _values(plain: dict[str, str]) -> Iterable[str]:
+    return [value for value in plain.values() if value]
+
+
+def _keep_exchanges(adapter: Adapter, connection: Connection) -> None:
+    """Store what a person's test sent, and count it: it did not ask the budget."""
+    rows = exchange_rows(adapter, connection, team_id=connection.team_id)
+    Exchange.objects.bulk_create(rows)
+    if rows:
+        limits = type(adapter).limits_for(connection.options)
+        budget.spend(connection.account_id, budget.rules(connection.account, limits), len(rows))
+
+
+def _keep_health(connection: Connection, reasons: list[str]) -> None:
+    connection.checked_at = timezone.now()
+    connection.health = Connection.Health.ATTENTION if reasons else Connection.Health.GOOD
+    connection.health_reason = " ".join(reasons)
+    changed = ["checked_at", "health", "health_reason", "updated_at"]
+    if not reasons:
+        connection.last_good_at = connection.checked_at
+        changed.append("last_good_at")
+    connection.save(update_fields=changed)
