@@ -17,9 +17,11 @@ class Exchange(models.Model):
     cut at `http.KEPT_BYTES`.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="exchanges")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="exchanges", db_index=False)
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="exchanges")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="exchanges", db_index=False
+    )
     subject = models.UUIDField(null=True, blank=True)
     call = models.CharField(max_length=80, blank=True)
     method = models.CharField(max_length=8)
@@ -36,6 +38,7 @@ class Exchange(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["team", "-id"], name="exchange_newest"),
+            models.Index(fields=["connection", "-id"], name="exchange_of_connection"),
             models.Index(fields=["team", "subject", "call"], name="exchange_of_call"),
             models.Index(fields=["started_at"], name="exchange_age"),
         ]

@@ -58,6 +58,7 @@ class Batch(models.Model):
     last_error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name_plural = "batches"
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "plan_attempt", "number"], name="batch_number_once_per_plan"

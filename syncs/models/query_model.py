@@ -21,6 +21,7 @@ class QueryModel(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name = "model"
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "name"],

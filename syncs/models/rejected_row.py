@@ -29,10 +29,10 @@ class RejectedRow(models.Model):
         ADMIN = "admin", "An admin of the destination"
         NOBODY = "nobody", "Nobody: it is tried again by itself"
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
-    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="rejected_rows")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="rejected_rows")
+    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="rejected_rows", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="rejected_rows", db_index=False)
     plan_attempt = models.PositiveIntegerField(default=0)
     batch_number = models.PositiveIntegerField(null=True, blank=True)
     key = models.BinaryField(max_length=16)
@@ -50,7 +50,8 @@ class RejectedRow(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["team", "-id"], name="rejected_newest"),
-            models.Index(fields=["run", "stage", "problem"], name="rejected_of_run"),
+            models.Index(fields=["sync", "-id"], name="rejected_of_sync"),
+            models.Index(fields=["run", "stage", "problem", "-id"], name="rejected_of_run"),
             models.Index(fields=["team", "match_key"], name="rejected_person"),
             models.Index(fields=["sync", "key_text"], name="rejected_key"),
         ]
