@@ -69,8 +69,9 @@ def test_a_grant_fills_the_gate_and_what_is_left_is_given_back_at_the_end(accoun
     assert take(account, gate).requests == 10
     for _ in range(3):
         gate.take()
+    assert gate.left == 7
     budget.release(account.pk, RULES, "a", gate)
-    assert take(account, requests=200).requests == 97
+    assert (gate.left, take(account, requests=200).requests) == (0, 97)
 
 
 def test_a_gate_whose_grant_is_used_up_says_when_to_come_again(account):
