@@ -1,0 +1,62 @@
+# The commands of this project. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up test lint format bench lock
+
+RUN := .venv/bin/python
+MANAGE := $(RUN) manage.py
+PROCESSES ?= 2
+
+help:  ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+# The stamps are as old as the last time that a locked file was installed whole.
+.venv/.installed: requirements.lock .ci/venv
+	@.ci/venv requirements.lock
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .ci/venv
+	@.ci/venv requirements-dev.lock
+	@touch $@
+
+setup: .venv/.installed  ## Make .venv with what the app needs
+
+setup-dev: .venv/.installed .venv/.installed-dev  ## … and with what its tests and checks need
+
+demo: setup  ## Show it at work: a team, a warehouse, two syncs, and the pages until Ctrl-C
+	@$(MANAGE) demo
+
+up: setup  ## Migrate, then run web and workers until Ctrl-C
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) up
+
+test: setup-dev  ## Run the tests, on SQLite and on PostgreSQL
+	$(RUN) -m pytest -q -n $(PROCESSES)
+	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES)
+
+lint: setup-dev  ## Check style, types, layers, migrations and production settings
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-cache
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export ENV_FILE= DATA_DIR="$$dir" && \
+	echo "manage.py makemigrations --check" && $(MANAGE) makemigrations --check --dry-run && \
+	echo "manage.py check --deploy" && \
+	DEBUG=0 ALLOWED_HOSTS=syncadmin.example.com \
+	SECRET_KEY="$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+	ENCRYPTION_KEYS="$$($(RUN) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')" \
+	$(MANAGE) check --deploy --fail-level WARNING
+
+format: setup-dev  ## Put the code into its form
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: setup-dev  ## Measure planning and delivery; prints a table
+	$(RUN) -m tests.benchmarks
+
+UV := $(shell command -v uv)
+LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
+
+lock:  ## Lock the dependencies anew, with their hashes (needs uv)
+	@test -n "$(UV)" || { echo "uv is needed: pip install uv"; exit 1; }
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
