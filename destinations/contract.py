@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from destinations.auth import Auth
 from destinations.errors import ContractBroken, DestinationError
@@ -198,8 +198,7 @@ class Remedy:
     advice: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One intended change at the destination.
 
     `id` names it in the reply (unique in the run). `match_key` is the normalised value of the upsert
@@ -236,8 +235,7 @@ class Verdict(StrEnum):
     UNPROVED = "unproved"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What is proved about one operation. Without evidence it is unproved, never accepted."""
 
     verdict: Verdict
@@ -246,6 +244,7 @@ class Outcome:
     remote_id: str = ""
 
 
+ACCEPTED = Outcome(Verdict.ACCEPTED)
 UNPROVED = Outcome(Verdict.UNPROVED)
 
 
@@ -299,16 +298,17 @@ def outcomes(
     (reason, field). An id that is in both is rejected. `unproved` is the reason for the rest.
     """
     rest = Outcome(Verdict.UNPROVED, unproved)
-    found: list[Outcome] = []
-    for operation in call.operations:
-        if operation.id in rejected:
-            reason, at = rejected[operation.id]
-            found.append(Outcome(Verdict.REJECTED, reason, at))
-        elif operation.id in accepted:
-            found.append(Outcome(Verdict.ACCEPTED, remote_id=accepted[operation.id]))
-        else:
-            found.append(rest)
-    return found
+
+    def outcome(name: str) -> Outcome:
+        if name in rejected:
+            reason, at = rejected[name]
+            return Outcome(Verdict.REJECTED, reason, at)
+        if name in accepted:
+            remote_id = accepted[name]
+            return Outcome(Verdict.ACCEPTED, remote_id=remote_id) if remote_id else ACCEPTED
+        return rest
+
+    return [outcome(operation.id) for operation in call.operations]
 
 
 class Adapter(ABC):

@@ -33,7 +33,6 @@ from destinations.contract import (
     Meter,
     Mode,
     ObjectType,
-    Operation,
     Option,
     Outcome,
     Pending,
@@ -207,10 +206,11 @@ class Adapter(contract.Adapter):
 
     def send(self, target: Target, call: Call) -> list[Outcome] | Pending:
         """Hand over one job. A job that is already done is read at once."""
-        entity = {"entity": ENTITIES[target.object.key]} if self._is_unified else {}
+        constant = {"entity": ENTITIES[target.object.key]} if self._is_unified else {}
+        constant["action"] = "POST"
         items = [
-            entity | {"action": "POST", "data": _data(target, operation), "request_id": operation.id}
-            for operation in call.operations
+            {**constant, "data": data, "request_id": operation.id}
+            for operation, data in zip(call.operations, _bodies(target, call), strict=True)
         ]
         reply = self.client.post(self._submit_path(target.object.key), {"items": items})
         job = answers.job_in(reply.json) or {}
@@ -336,14 +336,17 @@ def _as_companion(field: Field, companion: Companion) -> Field:
     return replace(field, key=key, label=label, required=False, group=companion.label)
 
 
-def _data(target: Target, operation: Operation) -> dict[str, JSON]:
-    """An upsert's body: the key and a company's name at the top, the rest in `fields`. None is null."""
-    fields = dict(operation.values)
-    data: dict[str, JSON] = {}
-    for field in TOP_LEVEL[target.object.key]:
-        if field.key in fields:
-            data[field.key] = fields.pop(field.key)
-    data[target.upsert_key] = operation.match_key
-    if fields:
-        data["fields"] = fields
-    return data
+def _bodies(target: Target, call: Call) -> Iterator[dict[str, JSON]]:
+    """Each upsert's body: the key and a company's name at the top, the rest in `fields`. None is null."""
+    key = target.upsert_key
+    others = [field.key for field in TOP_LEVEL[target.object.key] if field.key != key]
+    for operation in call.operations:
+        fields = dict(operation.values)
+        fields.pop(key, None)
+        data: dict[str, JSON] = {key: operation.match_key}
+        for name in others:
+            if name in fields:
+                data[name] = fields.pop(name)
+        if fields:
+            data["fields"] = fields
+        yield data

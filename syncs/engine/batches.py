@@ -1,15 +1,15 @@
 """Operations packed into batches, and the form in which batches keep them. Pure.
 
-A payload is compressed JSON: `{"fields": [...], "cleared": [...], "ops": [[line, fingerprint, counts,
-remote id, former match key, companion], ...]}`, where a line is the record's canonical JSON `[primary
-key text, match key, value, ...]` as it was staged, untouched.
+A payload is compressed JSON, a list with an entry for each operation: `[key text, match key, {field:
+value}, fingerprint, counts, remote id, former match key, owner]`. Fields are as on the wire; those that
+are left alone are absent, None clears.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -56,35 +56,32 @@ def pack(planned: Iterable[Planned], operations: int, size: int) -> Iterator[lis
 
 def write(batch: Sequence[Planned], layout: Layout) -> bytes:
     """A batch's payload."""
-    return zlib.compress(
-        orjson.dumps(
-            {
-                "fields": layout.wire_fields,
-                "cleared": layout.cleared,
-                "ops": [
-                    [
-                        orjson.Fragment(one.line),
-                        one.fingerprint,
-                        one.counts,
-                        one.remote_id,
-                        one.former_match,
-                        one.owner,
-                    ]
-                    for one in batch
-                ],
-            }
-        ),
-        1,
-    )
+    fields, cleared = layout.wire_fields, frozenset(layout.cleared)
+    entries = []
+    for one in batch:
+        key_text, match_key, *values = orjson.loads(one.line)
+        record = {f: v for f, v in zip(fields, values, strict=True) if v is not None or f in cleared}
+        entries.append(
+            (
+                key_text,
+                match_key,
+                record,
+                one.fingerprint,
+                one.counts,
+                one.remote_id,
+                one.former_match,
+                one.owner,
+            )
+        )
+    return zlib.compress(orjson.dumps(entries), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An operation read back from a payload. `values` are by wire field, None included."""
+class Row(NamedTuple):
+    """An operation read back from a payload."""
 
     key_text: str
     match_key: str
-    values: tuple[JSON, ...]
+    record: dict[str, JSON]
     fingerprint: int
     counts: bool
     remote_id: str
@@ -96,57 +93,39 @@ class Payload:
     """A batch's payload, read."""
 
     def __init__(self, packed: bytes) -> None:
-        found: dict[str, Any] = orjson.loads(zlib.decompress(packed))
-        self.fields: list[str] = found["fields"]
-        self.cleared = frozenset(found["cleared"])
-        self._ops: list[list[Any]] = found["ops"]
+        self._entries: list[list[Any]] = orjson.loads(zlib.decompress(packed))
 
     def __len__(self) -> int:
-        return len(self._ops)
+        return len(self._entries)
 
     def row(self, at: int) -> Row:
-        line, fingerprint, counts, remote_id, former_match, owner = self._ops[at]
-        return Row(line[0], line[1], tuple(line[2:]), fingerprint, counts, remote_id, former_match, owner)
+        return Row._make(self._entries[at])
 
-    def record(self, at: int) -> dict[str, JSON]:
-        """What is sent: fields without a value are left out, unless None clears them."""
-        values = self._ops[at][0][2:]
-        if None not in values:
-            return dict(zip(self.fields, values, strict=True))
-        cleared = self.cleared
-        return {f: v for f, v in zip(self.fields, values, strict=True) if v is not None or f in cleared}
-
-    def counts(self, at: int) -> bool:
-        return bool(self._ops[at][2])
+    def counted(self, positions: Iterable[int]) -> list[int]:
+        """Those positions whose operation stands for its row."""
+        entries = self._entries
+        return [at for at in positions if entries[at][4]]
 
     def operations(self, batch_id: int, mode: Mode, positions: Iterable[int]) -> tuple[Operation, ...]:
         """The operations at these positions, named `batch-position` for good."""
-        return tuple(
-            Operation(
-                id=f"{batch_id}-{at}",
-                mode=mode,
-                match_key=self._ops[at][0][1],
-                values=self.record(at),
-                remote_id=self._ops[at][3],
-            )
-            for at in positions
-        )
+        entries = self._entries
+        chosen = [(at, entries[at]) for at in positions]
+        return tuple([Operation(f"{batch_id}-{at}", mode, one[1], one[2], one[5]) for at, one in chosen])
 
 
 def write_outcomes(outcomes: Mapping[int, Outcome], *, given_up: Iterable[int], lost: bool) -> bytes:
     """What is proved about a batch's operations, by position; the rest as in `Settled`."""
-    accepted = {at: o.remote_id for at, o in outcomes.items() if o.verdict is Verdict.ACCEPTED}
+    by_verdict: dict[Verdict, list[int]] = {verdict: [] for verdict in Verdict}
+    for at, outcome in outcomes.items():
+        by_verdict[outcome.verdict].append(at)
+    accepted, rejected = by_verdict[Verdict.ACCEPTED], by_verdict[Verdict.REJECTED]
     return zlib.compress(
         orjson.dumps(
             {
-                "accepted": list(accepted),
-                "remote_ids": {str(at): remote_id for at, remote_id in accepted.items() if remote_id},
-                "rejected": {
-                    str(at): [o.reason, o.field]
-                    for at, o in outcomes.items()
-                    if o.verdict is Verdict.REJECTED
-                },
-                "in_doubt": [at for at, o in outcomes.items() if o.verdict is Verdict.UNPROVED],
+                "accepted": accepted,
+                "remote_ids": {str(at): outcomes[at].remote_id for at in accepted if outcomes[at].remote_id},
+                "rejected": {str(at): [outcomes[at].reason, outcomes[at].field] for at in rejected},
+                "in_doubt": by_verdict[Verdict.UNPROVED],
                 "given_up": list(given_up),
                 "lost": lost,
             }
@@ -174,3 +153,21 @@ class Settled:
 def read_outcomes(packed: bytes) -> Settled:
     found: dict[str, Any] = orjson.loads(zlib.decompress(packed))
     return Settled(**found)
+
+
+def without(payload: bytes, positions: Collection[int]) -> bytes:
+    """The payload without what it says of the operations at these positions, which stay as empty ones."""
+    entries: list[list[Any]] = orjson.loads(zlib.decompress(payload))
+    for at in positions:
+        entries[at] = ["", "", {}, 0, entries[at][4], "", "", ""]
+    return zlib.compress(orjson.dumps(entries), 1)
+
+
+def outcomes_without(packed: bytes, positions: Collection[int], *, reason: str) -> bytes:
+    """The outcomes without remote ids and reasons at these positions; `reason` stands instead."""
+    found: dict[str, Any] = orjson.loads(zlib.decompress(packed))
+    for at in map(str, positions):
+        found["remote_ids"].pop(at, None)
+        if at in found["rejected"]:
+            found["rejected"][at] = [reason, ""]
+    return zlib.compress(orjson.dumps(found), 1)

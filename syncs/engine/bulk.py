@@ -18,7 +18,7 @@ def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class Upsert:
             if connection.vendor == "postgresql":
                 arrays = ", ".join(f"%s::{kind}[]" for kind in self.columns.values())
                 columns = [list(column) for column in zip(*rows, strict=True)]
-                cursor.execute(f"{head} SELECT * FROM unnest({arrays}) {tail}", columns)  # noqa: S608
+                cursor.execute(f"{head} SELECT * FROM unnest({arrays}) {tail}", columns)
             else:
                 marks = ", ".join(["%s"] * len(self.columns))
                 cursor.executemany(f"{head} VALUES ({marks}) {tail}", rows)

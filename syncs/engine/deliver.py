@@ -9,12 +9,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import requests
+from django.db import transaction
 from django.utils import timezone
 
 from destinations import budget, connect
@@ -49,8 +49,11 @@ LONGEST_BACKOFF = 60.0
 OUTAGE_STOPS_AFTER = timedelta(hours=1)
 CANCEL_WAITS = timedelta(seconds=60)  # for jobs that the destination is working on
 OPEN_JOBS_PER_SLOT = 4
+GRANT = 10  # requests asked of the budget at once
+SLOTS_LAST = 1.0  # seconds after which slots are asked for again: other workers may want some
 ALIKE_STOPS = 3
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
+BEAT_EVERY = 15.0  # seconds after which the budget hears that we still hold our slots
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
 
 Answer = Sequence[Outcome] | Pending | Exception
@@ -135,11 +138,17 @@ class Delivery:
         self._flights: dict[Future[Answer], Flight] = {}
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = self._load()  # by pk, in the order of sending
+        self._granted_slots = 0
+        self._slots_until = 0.0  # monotonic, as are the two below
+        self._up_until = 0.0  # until when we need not ask whether the account is down
+        self._calm_until = 0.0  # until when we need not say that it answers
         self._looked_at = 0.0
+        self._beat_at = time.monotonic()
         self._cancelled_at: datetime | None = run.cancel_requested_at
         self._alike: tuple[str, int] = ("", 0)
         self._failed_owners: frozenset[str] | None = None
         self._rest = Rest(timezone.now())
+        self._stop: Stop | None = None
 
     def __enter__(self) -> "Delivery":
         return self
@@ -158,16 +167,16 @@ class Delivery:
         try:
             while True:
                 self._lease.demand()
-                self._land()
+                late = time.monotonic() >= until
+                self._turn(send=not late)
+                if self._stop is not None:
+                    raise self._stop
                 if self._is_over():
                     return None
-                late = time.monotonic() >= until
-                if not late:
-                    self._dispatch()
-                if self._flights:
-                    wait(self._flights, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
-                    continue
                 rest = self._next()
+                if self._flights:
+                    wait(self._flights, timeout=self._patience(rest), return_when=FIRST_COMPLETED)
+                    continue
                 if rest is None:
                     return None
                 pause = (rest.due_at - timezone.now()).total_seconds()
@@ -191,8 +200,23 @@ class Delivery:
         )
         return {row[0]: Open(*row) for row in found}
 
+    def _turn(self, *, send: bool) -> None:
+        """Write what came back and claim what goes next, in one transaction; then let it go."""
+        done = [future for future in self._flights if future.done()]
+        due = self._due() if send else []
+        if not done and not due:
+            return
+        with transaction.atomic():
+            self._land(done)
+            claimed = self._claim(due) if due and self._stop is None else []
+        for held in claimed:
+            self._launch(held)
+
     def _is_over(self) -> bool:
         """Whether a cancel has been asked for and nothing is left to wait for."""
+        if time.monotonic() - self._beat_at >= BEAT_EVERY:
+            self._beat_at = time.monotonic()
+            budget.renew(self._account.pk, self._rules, self._holder)
         if time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._looked_at = time.monotonic()
             self._look()
@@ -220,8 +244,14 @@ class Delivery:
         why = "the destination to work through what was sent" if self._jobs else ""
         return Rest(due, f"Waiting for {why}." if why else "")
 
-    def _dispatch(self) -> None:
-        """Send calls, and look at pending jobs, as far as budget and time allow."""
+    def _patience(self, rest: Rest | None) -> float:
+        """Seconds to wait for a call in flight: until another may go."""
+        if rest is None or len(self._flights) >= self._slots:
+            return LOOK_EVERY
+        return min(LOOK_EVERY, max(0.005, (rest.due_at - timezone.now()).total_seconds()))
+
+    def _due(self) -> list[Open]:
+        """Batches to send, or whose job to look at, as many as slots are free."""
         now = timezone.now()
         free = self._slots - len(self._flights)
         flying = {flight.held.batch.pk for flight in self._flights.values()}
@@ -238,58 +268,51 @@ class Delivery:
                     continue
                 jobs += 1
             due.append(one)
-        if not due or self._is_down(now):
-            return
-        grant = budget.take(
-            self._account.pk,
-            self._rules,
-            self._holder,
-            self._gate,
-            requests=len(due),
-            slots=len(due) + len(self._flights),
-            in_flight=len(self._flights),
-        )
-        if grant.wait is not None:
-            self._rest = Rest(
-                datetime.fromtimestamp(grant.wait.until, tz=now.tzinfo),
-                budget.wait_text(grant.wait, self._way.adapter.label),
+        return due
+
+    def _allowed(self, wanted: int, now: datetime) -> int:
+        """How many of the wanted calls may leave now. Grants are asked for ahead, a few at a time."""
+        in_flight = len(self._flights)
+        if self._gate.left < wanted or time.monotonic() > self._slots_until:
+            grant = budget.take(
+                self._account.pk,
+                self._rules,
+                self._holder,
+                self._gate,
+                requests=max(0, max(wanted, GRANT) - self._gate.left),
+                slots=self._slots,
+                in_flight=in_flight,
             )
-        for one in due[: min(grant.requests, grant.slots - len(self._flights))]:
-            self._launch(one, now)
+            self._granted_slots = grant.slots
+            self._slots_until = time.monotonic() + SLOTS_LAST
+            if grant.wait is not None:
+                self._rest = Rest(
+                    datetime.fromtimestamp(grant.wait.until, tz=now.tzinfo),
+                    budget.wait_text(grant.wait, self._way.adapter.label),
+                )
+        return max(0, min(wanted, self._gate.left, self._granted_slots - in_flight))
 
     def _is_down(self, now: datetime) -> bool:
-        """Whether the account's breaker is open; Stop where it has been for too long."""
-        outage = budget.outage(self._account.pk)
-        if outage is None:
+        """Whether the account's breaker is open. When its pause is over, a call may try."""
+        if time.monotonic() < self._up_until:
             return False
-        if now - outage.since > OUTAGE_STOPS_AFTER:
-            raise Stop(
-                f"{self._way.adapter.label} has not been answering since {outage.since:%H:%M} UTC: "
-                f"{outage.reason} The rows that were not sent wait for the next run."
-            )
-        if outage.until <= now:
+        outage = budget.outage(self._account.pk)
+        self._up_until = time.monotonic() + LOOK_EVERY if outage is None else 0.0
+        if outage is None or outage.until <= now:
             return False
         why = f"{self._way.adapter.label} is not answering since {outage.since:%H:%M} UTC: {outage.reason}"
         self._rest = Rest(outage.until, why)
         return True
 
-    def _launch(self, one: Open, now: datetime) -> None:
-        held = self._jobs.get(one.pk) or self._claim(one, now)
-        if held is None:
-            return
+    def _launch(self, held: Held) -> None:
         out = held.journal.call
-        if out is None:
-            self._settle([held], [])
-            return
-        if out.state is None and held.journal.lost and not held.converges:
-            held.journal.failed("its answer was lost.", may_be_applied=True, counts=False, converges=False)
-            self._settle([held], [])
-            return
+        assert out is not None  # noqa: S101 - what was claimed has a call to make
         batch = held.batch
-        call = Call(
-            f"{batch.pk}-{batch.attempt}",
-            held.payload.operations(batch.pk, self._way.mode, held.journal.positions(out)),
-        )
+        if held.call is None:
+            positions = held.journal.positions(out)
+            operations = held.payload.operations(batch.pk, self._way.mode, positions)
+            held.call = Call(f"{batch.pk}-{batch.attempt}", operations)
+        call = held.call
         adapter = connect.open_adapter(
             self._way.connection, gate=self._gate, call_id=call.id, session=self._session
         )
@@ -297,13 +320,32 @@ class Delivery:
         future = self._pool.submit(_make, adapter, target, call, out.state)
         self._flights[future] = Flight(held, call, adapter)
 
-    def _claim(self, one: Open, now: datetime) -> Held | None:
-        batch = Batch.objects.get(pk=one.pk)
-        batch.run = self.run
-        held = settle.claim(batch, self._lease, now)
-        if held is None:
-            self._lease.lose()
-        return held
+    def _claim(self, due: Sequence[Open]) -> list[Held]:
+        """Batches that may go now, marked as being sent; those whose job we look at are ours already."""
+        now = timezone.now()
+        if self._is_down(now):
+            return []
+        due = due[: self._allowed(len(due), now)]
+        claimed = []
+        fresh = Batch.objects.in_bulk([one.pk for one in due if one.pk not in self._jobs])
+        for one in due:
+            held: Held | None = self._jobs.get(one.pk)
+            if held is None:
+                batch = fresh[one.pk]
+                batch.run = self.run
+                held = settle.claim(batch, self._lease, now)
+            if held is None:
+                self._lease.lose()
+            out = held.journal.call
+            if out is not None and out.state is None and held.journal.lost and not held.converges:
+                held.journal.failed(
+                    "its answer was lost.", may_be_applied=True, counts=False, converges=False
+                )
+            if held.journal.call is None:
+                self._settle([held], [])
+            else:
+                claimed.append(held)
+        return claimed
 
     # What came back
 
@@ -311,32 +353,21 @@ class Delivery:
         """Wait for calls in flight: what they bring is settled, whatever made us stop."""
         while self._flights and self._lease.is_held:
             wait(self._flights, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
-            with suppress(Stop):  # we are stopping, or the next slice meets it again
-                self._land()
+            self._turn(send=False)
 
-    def _land(self) -> None:
-        """Settle, or keep, the batches whose calls are done. Stop where one says that we must."""
-        done = [future for future in self._flights if future.done()]
-        if not done:
-            return
+    def _land(self, done: Sequence[Future[Answer]]) -> None:
+        """Settle, or keep, the batches whose calls are done."""
         settled: list[Held] = []
         exchanges: list[Exchange] = []
-        stop: Stop | None = None
         for future in done:
             flight = self._flights.pop(future)
             exchanges += connect.exchange_rows(
                 flight.adapter, self._way.connection, team_id=self.run.team_id, subject=self.run.public_id
             )
-            try:
-                self._read(flight, future.result())
-            except Stop as found:
-                stop = found
+            self._read(flight, future.result())
             if flight.held.journal.call is None:
                 settled.append(flight.held)
         self._settle(settled, exchanges)
-        budget.settle_observations(self._account.pk, self._rules, self._gate)
-        if stop is not None:
-            raise stop
 
     def _read(self, flight: Flight, answer: Answer) -> None:
         """Enter an answer into its batch's journal; keep the batch unless it is done."""
@@ -344,11 +375,11 @@ class Delivery:
         now = timezone.now()
         out = journal.call
         assert out is not None  # noqa: S101 - a call that flies stands in its journal
-        pause, error, stop = 0.0, "", None
+        pause, error = 0.0, ""
         looking = out.state is not None
         match answer:
             case Pending(state=state):
-                budget.answered(self._account.pk)
+                self._answered()
                 journal.pending(state, now)
                 pause = self._look_again(out.looks)
                 self._give_up_overdue(journal, now)
@@ -358,18 +389,21 @@ class Delivery:
             case Temporary():
                 error = str(answer)
                 opened = budget.failed(self._account.pk, error)
+                self._up_until = self._calm_until = 0.0
+                if opened:
+                    self._stop_after_long_outage(now)
                 journal.failed(
                     error, may_be_applied=answer.may_be_applied, counts=not opened, converges=held.converges
                 )
                 pause = _backoff(out.failures)
                 self._give_up_overdue(journal, now)
             case Rejected() if not looking:
-                budget.answered(self._account.pk)
+                self._answered()
                 error = str(answer)
                 journal.refused(error, answer.field)
             case AuthExpired() | Misconfigured():
                 error = str(answer)
-                stop = Stop(error)
+                self._stop = Stop(error)
             case DestinationError():
                 error = str(answer)
                 journal.answered(
@@ -378,17 +412,29 @@ class Delivery:
             case Exception():
                 journal.lost_answer()
                 error = f"A fault in Syncadmin, please report it: {type(answer).__name__}: {answer}"
-                stop = Stop(error)
+                self._stop = Stop(error)
             case _:
-                budget.answered(self._account.pk)
+                self._answered()
                 journal.answered(answer, converges=held.converges)
                 pause = _backoff(1)
         if journal.call is not None:
             due_at = now + timedelta(seconds=pause)
             settle.keep(held, self._lease, due_at=due_at, error=error)
             self._put_back(held, due_at)
-        if stop is not None:
-            raise stop
+
+    def _stop_after_long_outage(self, now: datetime) -> None:
+        outage = budget.outage(self._account.pk)
+        if outage is not None and now - outage.since > OUTAGE_STOPS_AFTER:
+            self._stop = Stop(
+                f"{self._way.adapter.label} has not been answering since {outage.since:%d %B %H:%M} UTC: "
+                f"{outage.reason} The rows that were not sent wait for the next run."
+            )
+
+    def _answered(self) -> None:
+        """The account answers. Written at once after a failure of ours, else now and then."""
+        if time.monotonic() >= self._calm_until:
+            budget.answered(self._account.pk)
+            self._calm_until = time.monotonic() + LOOK_EVERY
 
     def _put_back(self, held: Held, due_at: datetime) -> None:
         batch = held.batch
@@ -454,7 +500,7 @@ class Delivery:
         reason = words.pop()
         self._alike = (reason, self._alike[1] + 1 if self._alike[0] == reason else 1)
         if self._alike[1] >= ALIKE_STOPS:
-            raise Stop(
+            self._stop = Stop(
                 f"{ALIKE_STOPS} batches in a row were refused in the same words: “{reason}” Whoever edits "
                 "the sync must look at its mapping; the rows that were not sent wait for the next run."
             )

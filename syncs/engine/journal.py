@@ -7,9 +7,11 @@ that another worker goes on where this one died.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
+
+import orjson
 
 from destinations.contract import Outcome, Verdict
 
@@ -53,10 +55,11 @@ class Journal:
     lost: bool = False
 
     @classmethod
-    def read(cls, size: int, stored: Mapping[str, Any]) -> Self:
+    def read(cls, size: int, written: bytes) -> Self:
         """The journal in a batch's row; an empty one is a batch that was never sent."""
-        if not stored:
+        if not written:
             return cls(size)
+        stored = orjson.loads(written)
         return cls(
             size,
             [Out(**call) for call in stored["calls"]],
@@ -69,16 +72,16 @@ class Journal:
             stored["lost"],
         )
 
-    def write(self) -> dict[str, Any]:
-        return {
-            "calls": [asdict(call) for call in self.calls],
-            "proved": {
-                str(at): [o.verdict.value, o.reason, o.field, o.remote_id] for at, o in self.proved.items()
-            },
-            "given_up": sorted(self.given_up),
-            "splits": self.splits,
-            "lost": self.lost,
-        }
+    def write(self) -> bytes:
+        return orjson.dumps(
+            {
+                "calls": self.calls,
+                "proved": {str(at): list(outcome) for at, outcome in self.proved.items()},
+                "given_up": sorted(self.given_up),
+                "splits": self.splits,
+                "lost": self.lost,
+            }
+        )
 
     @property
     def call(self) -> Out | None:

@@ -6,7 +6,6 @@ transaction, so that a crash on any line folds every batch exactly once.
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -131,8 +130,8 @@ def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> 
         return (*sync, key, row.key_text, part, row.match_key, run.number, row.remote_id, refusals)
 
     def accepted(at: int) -> tuple[Any, ...]:
-        row = replace(payload.row(at), remote_id=settled.remote_ids.get(str(at), ""))
-        record = zlib.compress(orjson.dumps(payload.record(at)), 1) if run.sync.keep_records else None
+        row = payload.row(at)._replace(remote_id=settled.remote_ids.get(str(at), ""))
+        record = zlib.compress(orjson.dumps(row.record), 1) if run.sync.keep_records else None
         when = bulk.moment(batch.settled_at)
         return (*common(row), row.fingerprint, record, when, settles_at if settled.lost else None)
 

@@ -131,7 +131,7 @@ def of_outcomes(
                     batch.plan_attempt,
                     row.owner if part else row.key_text,
                     row.match_key,
-                    payload.record(at),
+                    row.record,
                 ),
                 batch_number=batch.number,
                 part=part,

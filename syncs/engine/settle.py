@@ -7,14 +7,14 @@ still sending by the same attempt of the same worker.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db import connection, transaction
 from django.utils import timezone
 
-from destinations.contract import Adapter, Verdict
+from destinations.contract import ACCEPTED, Adapter, Call, Verdict
 from destinations.models import Exchange
-from syncs.engine import reasons
+from syncs.engine import bulk, reasons
 from syncs.engine.batches import Payload, write_outcomes
 from syncs.engine.journal import Journal
 from syncs.engine.lease import Lease
@@ -28,6 +28,7 @@ class Held:
     batch: Batch
     payload: Payload
     journal: Journal
+    call: Call | None = None  # the one that is out, or that a job works on
 
     @property
     def converges(self) -> bool:
@@ -42,25 +43,22 @@ def claim(batch: Batch, lease: Lease, now: datetime) -> Held | None:
     lease.demand()
     was_sending = batch.status == Batch.Status.SENDING
     first = batch.first_sent_at or now
-    claimed = Batch.objects.filter(
-        pk=batch.pk,
-        status=batch.status,
-        attempt=batch.attempt,
-        run__lease_token=lease.token,
-        run__lease_expires_at__gt=now,
-    ).update(
-        status=Batch.Status.SENDING,
-        attempt=batch.attempt + 1,
-        lease_token=lease.token,
-        first_sent_at=first,
-        last_sent_at=now,
+    token, at = _token(lease), bulk.moment(now)
+    claimed = _execute(
+        f"""
+        UPDATE {_BATCH} SET status = 'sending', attempt = attempt + 1, lease_token = %s, first_sent_at = %s,
+            last_sent_at = %s
+        WHERE id = %s AND status = %s AND attempt = %s AND EXISTS (
+            SELECT 1 FROM {_RUN} WHERE id = %s AND lease_token = %s AND lease_expires_at > %s)
+        """,
+        (token, bulk.moment(first), at, batch.pk, batch.status, batch.attempt, batch.run_id, token, at),
     )
     if not claimed:
         return None
     batch.status = Batch.Status.SENDING
     batch.attempt += 1
     batch.first_sent_at, batch.last_sent_at = first, now
-    journal = Journal.read(batch.operation_count, batch.journal)
+    journal = Journal.read(batch.operation_count, bytes(batch.journal))
     if was_sending and journal.call is not None and journal.call.state is None:
         journal.lost_answer()
     return Held(batch, Payload(bytes(batch.payload)), journal)
@@ -70,12 +68,15 @@ def keep(held: Held, lease: Lease, *, due_at: datetime, error: str) -> None:
     """Write the journal: the call's job goes on, or its next call goes at `due_at`. LostLease if fenced."""
     out = held.journal.call
     status = Batch.Status.SENDING if out is not None and out.state is not None else Batch.Status.WAITING
-    kept = _ours(held, lease).update(
-        status=status, journal=held.journal.write(), due_at=due_at, last_error=error
+    kept = _execute(
+        f"UPDATE {_BATCH} SET status = %s, journal = %s, due_at = %s, last_error = %s WHERE {_OURS}",
+        (status, held.journal.write(), bulk.moment(due_at), error, *_our(held, lease)),
     )
     if not kept:
         lease.lose()
     held.batch.status, held.batch.due_at = status, due_at
+    if status == Batch.Status.WAITING:
+        held.call = None
 
 
 def settle(
@@ -98,17 +99,22 @@ def settle(
         told: list[RejectedRow] = []
         for held in settled:
             counts = _counts(held, failed_owners)
-            updated = _ours(held, lease).update(
-                status=Batch.Status.SETTLED,
-                journal={},
-                outcomes=write_outcomes(
-                    held.journal.proved, given_up=held.journal.given_up, lost=held.journal.lost
+            outcomes = write_outcomes(
+                held.journal.proved, given_up=held.journal.given_up, lost=held.journal.lost
+            )
+            updated = _execute(
+                f"""
+                UPDATE {_BATCH} SET status = 'settled', lease_token = NULL, journal = %s, outcomes = %s,
+                    accepted_count = %s, rejected_count = %s, in_doubt_count = %s, settled_at = %s
+                WHERE {_OURS}
+                """,
+                (
+                    b"",
+                    outcomes,
+                    *(counts[verdict] for verdict in Verdict),
+                    bulk.moment(now),
+                    *_our(held, lease),
                 ),
-                accepted_count=counts[Verdict.ACCEPTED],
-                rejected_count=counts[Verdict.REJECTED],
-                in_doubt_count=counts[Verdict.UNPROVED],
-                settled_at=now,
-                lease_token=None,
             )
             if not updated:
                 lease.lose()
@@ -127,14 +133,15 @@ def settle(
             RejectedRow.objects.bulk_create(told, batch_size=500)
         if exchanges:
             Exchange.objects.bulk_create(exchanges)
-        if any(totals.values()) and not (
-            Run.objects.filter(pk=run.pk, lease_token=lease.token).update(
-                accepted_count=F("accepted_count") + totals[Verdict.ACCEPTED],
-                rejected_count=F("rejected_count") + totals[Verdict.REJECTED],
-                in_doubt_count=F("in_doubt_count") + totals[Verdict.UNPROVED],
-                waiting_count=F("waiting_count") - sum(totals.values()),
-            )
-        ):
+        counted = _execute(
+            f"""
+            UPDATE {_RUN} SET accepted_count = accepted_count + %s, rejected_count = rejected_count + %s,
+                in_doubt_count = in_doubt_count + %s, waiting_count = waiting_count - %s
+            WHERE id = %s AND lease_token = %s
+            """,
+            (*(totals[verdict] for verdict in Verdict), sum(totals.values()), run.pk, _token(lease)),
+        )
+        if not counted:
             lease.lose()
 
 
@@ -172,24 +179,43 @@ def failed_owners(run: Run) -> frozenset[str]:
     )
 
 
-def _ours(held: Held, lease: Lease) -> QuerySet[Batch]:
-    return Batch.objects.filter(
-        pk=held.batch.pk,
-        status=Batch.Status.SENDING,
-        attempt=held.batch.attempt,
-        lease_token=lease.token,
-        run__lease_token=lease.token,
-    )
+# Plain statements: they run for every call, and the ORM would take longer to write them than the
+# database to carry them out.
+
+_BATCH = Batch._meta.db_table
+_RUN = Run._meta.db_table
+_OURS = f"""
+    id = %s AND status = 'sending' AND attempt = %s AND lease_token = %s AND EXISTS (
+        SELECT 1 FROM {_RUN} WHERE id = %s AND lease_token = %s)
+"""
+
+
+def _our(held: Held, lease: Lease) -> tuple[Any, ...]:
+    token, batch = _token(lease), held.batch
+    return batch.pk, batch.attempt, token, batch.run_id, token
+
+
+def _execute(statement: str, values: tuple[Any, ...]) -> int:
+    """How many rows the statement changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
+
+
+def _token(lease: Lease) -> Any:
+    return Run._meta.get_field("lease_token").get_db_prep_value(lease.token, connection)
 
 
 def _counts(held: Held, failed_owners: frozenset[str]) -> Mapping[Verdict, int]:
     """How many rows came to what: only operations that stand for their row are counted."""
     counts = dict.fromkeys(Verdict, 0)
     rows = held.batch.stage != Batch.Stage.COMPANIONS
-    for at, outcome in held.journal.proved.items():
-        if not held.payload.counts(at):
-            continue
-        verdict = outcome.verdict
+    proved = held.journal.proved
+    if not failed_owners and all(outcome is ACCEPTED for outcome in proved.values()):
+        counts[Verdict.ACCEPTED] = len(held.payload.counted(proved))
+        return counts
+    for at in held.payload.counted(proved):
+        verdict = proved[at].verdict
         if rows and failed_owners and held.payload.row(at).key_text in failed_owners:
             verdict = Verdict.REJECTED
         counts[verdict] += 1

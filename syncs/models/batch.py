@@ -19,7 +19,7 @@ class Batch(models.Model):
 
     Each move demands the run's lease token and, for what is `sending`, the same attempt. `stage` orders
     delivery: companions are settled before rows are sent. `payload` and `outcomes` are compressed JSON as
-    written by `engine/batches.py`.
+    written by `engine/batches.py`, `journal` is JSON as written by `engine/journal.py`.
     """
 
     class Status(models.TextChoices):
@@ -50,7 +50,7 @@ class Batch(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     folded_at = models.DateTimeField(null=True, blank=True)
     payload = models.BinaryField()
-    journal = models.JSONField(default=dict)
+    journal = models.BinaryField(default=b"")
     outcomes = models.BinaryField(default=b"")
     accepted_count = models.PositiveIntegerField(default=0)
     rejected_count = models.PositiveIntegerField(default=0)
