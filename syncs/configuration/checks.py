@@ -113,17 +113,8 @@ def mapping_faults(
 
 
 def primary_key_faults(primary_key: Sequence[str], columns: Sequence[str]) -> list[Fault]:
-    """Whether the model returns the columns that identify a row, and no column twice."""
-    faults = [
-        Fault(("primary_key",), _no_column(name, columns)) for name in primary_key if name not in columns
-    ]
-    seen: set[str] = set()
-    for name in columns:
-        if name in seen:
-            message = f"the query returns the column `{name}` twice; give one of them another name"
-            faults.append(Fault(("sql",), message))
-        seen.add(name)
-    return faults
+    """Whether the model returns the columns that identify a row."""
+    return [Fault(("primary_key",), _no_column(name, columns)) for name in primary_key if name not in columns]
 
 
 def _object(adapter: type[Adapter], key: str) -> ObjectType | None:

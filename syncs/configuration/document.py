@@ -47,6 +47,11 @@ class Part:
     line: int
     lines: Lines = field(repr=False)
 
+    @property
+    def called(self) -> str:
+        """Its name for people: `sync leads`."""
+        return f"{type(self).__name__.removesuffix('Part').lower()} {self.name}"
+
     def line_of(self, *path: str) -> int:
         """The line of what the path names, or of the nearest thing around it."""
         for end in range(len(path), 0, -1):
@@ -64,9 +69,16 @@ class SourcePart(Part):
 
 @dataclass(frozen=True, slots=True)
 class ModelPart(Part):
+    """`sql_line` is where the text of the SQL begins, if it keeps its lines; 0 otherwise."""
+
     source: str | None
     sql: str | None
     primary_key: tuple[str, ...] | None
+    sql_line: int = 0
+
+    def line_in_sql(self, position: int) -> int:
+        """The document's line of a line of the SQL, counted from 1."""
+        return self.sql_line + position - 1 if self.sql_line else self.line_of("sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +184,12 @@ def _model(name: str, part: Section) -> ModelPart:
     if primary_key is not None and len(set(primary_key)) < len(primary_key):
         part.wrong(part.lines["primary_key"], f"`primary_key` of {part.called} names a column twice")
     part.close()
-    return ModelPart(name, part.line, _lines(part), source, sql.strip() if sql else None, primary_key)
+    tree = part.tree("sql")
+    begins = 0
+    if sql is not None and isinstance(tree, Scalar) and tree.is_literal:
+        blank = len(sql) - len(sql.lstrip())
+        begins = tree.line + 1 + sql[:blank].count("\n")
+    return ModelPart(name, part.line, _lines(part), source, sql.strip() if sql else None, primary_key, begins)
 
 
 def _connection(name: str, part: Section) -> ConnectionPart:

@@ -31,6 +31,7 @@ class Scalar:
 
     `tag` is YAML's name of its type ("str", "int", "float", "bool", "null"), always "str" where it was
     quoted or holds a reference. `is_broken`: a reference leads nowhere, which was told already.
+    `is_literal`: its text begins on the next line (`|`), and keeps its lines.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Scalar:
     tag: str = "str"
     shown: str = ""
     is_broken: bool = False
+    is_literal: bool = False
 
     @property
     def is_null(self) -> bool:
@@ -182,8 +184,10 @@ class _Grower:
         return found
 
     def _scalar(self, node: yaml.ScalarNode, line: int) -> Scalar:
+        literal = node.style == "|"
         if "${" not in node.value:
-            return Scalar(node.value, line, node.tag.removeprefix(_YAML), node.value)
+            tag = node.tag.removeprefix(_YAML)
+            return Scalar(node.value, line, tag, node.value, is_literal=literal)
 
         found = len(self.problems)
 
@@ -206,7 +210,8 @@ class _Grower:
             return ""
 
         text = _REFERENCE.sub(fill, node.value)
-        return Scalar(text, line, "str", node.value, is_broken=len(self.problems) > found)
+        is_broken = len(self.problems) > found
+        return Scalar(text, line, "str", node.value, is_broken=is_broken, is_literal=literal)
 
 
 def escape(text: str) -> str:

@@ -1,0 +1,37 @@
+"""What a document's names refer to, and where its mistakes are told."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from syncadmin.teams.models import Team
+from syncs.configuration.checks import Fault
+from syncs.configuration.document import Part
+from syncs.configuration.problems import Problem, did_you_mean
+
+
+class Desk:
+    """The document's team, looked up, and the list of what is wrong with the document."""
+
+    def __init__(self, slug: str, problems: list[Problem]) -> None:
+        self.team = Team.objects.filter(slug=slug).first()
+        self.problems = problems
+
+    def existing(self, model: Any, name: str, *related: str) -> Any:
+        """What the team has under this name; None where it has nothing."""
+        if self.team is None:
+            return None
+        return model.objects.filter(team=self.team, name=name).select_related(*related).first()
+
+    def missing(self, model: Any, part: Part, kind: str, name: str, named: Iterable[str], key: str) -> None:
+        """Tell that neither the document (which has `named`) nor the team has what the part refers to."""
+        there = model.objects.filter(team=self.team).values_list("name", flat=True) if self.team else ()
+        hint = did_you_mean(name, [*named, *there]) or "; neither the document nor the team has one"
+        self.wrong(part, f"{part.called}: there is no {kind} `{name}`{hint}", key)
+
+    def wrong(self, part: Part, message: str, *path: str) -> None:
+        """Tell a mistake at the line of what the path names."""
+        self.problems.append(Problem(part.line_of(*path), message))
+
+    def faults(self, part: Part, faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            self.wrong(part, f"{part.called}: {fault.message}", *fault.at)

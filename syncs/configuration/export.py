@@ -1,0 +1,170 @@
+"""A team's configuration as a document without secrets: applying it, variables set, changes nothing."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from destinations import registry
+from destinations.contract import JSON
+from destinations.models import Connection, RemoteAccount
+from syncadmin.teams.models import Team
+from syncs.configuration.checks import DEFAULT, LEAVE
+from syncs.configuration.tree import escape
+from syncs.models import FieldMapping, QueryModel, Source, Sync
+
+_RESERVE = RemoteAccount._meta.get_field("reserve_percent").default
+
+
+class _Reference(str):
+    """A reference to a variable: written as it is, while other texts are escaped."""
+
+    __slots__ = ()
+
+
+def export(team: Team) -> str:
+    """The document. Secrets stand as `${NAME}`, with names made of what they belong to."""
+    names = _Names()
+    connections = Connection.objects.filter(team=team).select_related("account").order_by("name")
+    document: dict[str, Any] = {
+        "team": team.slug if team.name == team.slug else {"slug": team.slug, "name": team.name},
+        "sources": {
+            one.name: _source(one, names) for one in Source.objects.filter(team=team).order_by("name")
+        },
+        "models": {
+            one.name: _model(one)
+            for one in QueryModel.objects.filter(team=team).select_related("source").order_by("name")
+        },
+        "connections": dict(_connections(list(connections), names)),
+        "syncs": {
+            one.name: _sync(one)
+            for one in Sync.objects.filter(team=team).select_related("model", "connection").order_by("name")
+        },
+    }
+    return write({key: value for key, value in document.items() if value})
+
+
+def write(document: Mapping[str, Any]) -> str:
+    """A document as YAML that `tree.read` gives back. Texts in it that are no references stay as they are."""
+    return yaml.dump(
+        _escaped(document),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        default_flow_style=False,
+    )
+
+
+def _escaped(value: Any) -> Any:
+    """The value with nothing in it that reading would take for a variable. Keys are never taken for one."""
+    if isinstance(value, dict):
+        return {key: _escaped(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_escaped(one) for one in value]
+    return escape(value) if type(value) is str else value
+
+
+class _Names:
+    """Names of variables, each used once."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def reference(self, owner: str, secret: str) -> _Reference:
+        """`warehouse`, `password` → `${WAREHOUSE_PASSWORD}`."""
+        word = re.sub(r"[^A-Z0-9]+", "_", f"{owner}_{secret}".upper()).strip("_")
+        word = word if word[:1].isalpha() else f"SECRET_{word}"
+        name, number = word, 2
+        while name in self._used:
+            name, number = f"{word}_{number}", number + 1
+        self._used.add(name)
+        return _Reference(f"${{{name}}}")
+
+
+def _source(source: Source, names: _Names) -> dict[str, Any]:
+    found = {"type": source.kind, **source.options}
+    found |= {name: names.reference(source.name, name) for name in source.credentials}
+    if source.time_zone != "UTC":
+        found["time_zone"] = source.time_zone
+    return found
+
+
+def _model(model: QueryModel) -> dict[str, Any]:
+    key = model.primary_key
+    return {"source": model.source.name, "sql": model.sql, "primary_key": key[0] if len(key) == 1 else key}
+
+
+def _connections(connections: list[Connection], names: _Names) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Connections that share an account say so, and the first of them says the account's limits."""
+    first: dict[int, str] = {}
+    for connection in connections:
+        found: dict[str, Any] = {"destination": connection.destination}
+        adapter = registry.adapters().get(connection.destination)
+        secret = adapter.auth.field if adapter else "api_key"
+        found[secret] = names.reference(connection.name, secret)
+        found |= {key: value for key, value in connection.options.items() if key != "concurrency"}
+        if connection.account_id in first:
+            found["same_account_as"] = first[connection.account_id]
+        else:
+            first[connection.account_id] = connection.name
+            found |= _limits(connection)
+        yield connection.name, found
+
+
+def _limits(connection: Connection) -> dict[str, JSON]:
+    account = connection.account
+    limits: dict[str, JSON] = {"windows": account.windows} if account.windows else {}
+    if account.reserve_percent != _RESERVE:
+        limits["reserve_percent"] = account.reserve_percent
+    if concurrency := account.concurrency or connection.options.get("concurrency"):
+        limits["concurrency"] = concurrency
+    return limits
+
+
+def _sync(sync: Sync) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "model": sync.model.name,
+        "connection": sync.connection.name,
+        "object": sync.object_key,
+        "mode": sync.mode,
+        "upsert_key": sync.upsert_key,
+    }
+    found |= {} if sync.keep_records else {"keep_records": False}
+    found |= {"paused": True} if sync.paused else {}
+    return found | {"mapping": {mapping.field: _filling(mapping) for mapping in sync.mappings.all()}}
+
+
+def _filling(mapping: FieldMapping) -> JSON:
+    if mapping.column is None:
+        return {"value": mapping.value}
+    if not mapping.steps and mapping.empty == LEAVE:
+        return mapping.column
+    found: dict[str, JSON] = {"column": mapping.column}
+    found |= {"steps": mapping.steps} if mapping.steps else {}
+    if mapping.empty == DEFAULT:
+        found["empty"] = {"default": mapping.default}
+    elif mapping.empty != LEAVE:
+        found["empty"] = mapping.empty
+    return found
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts as people write them: long ones line by line."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None
+    if isinstance(text, _Reference) or any(sign in text for sign in "\x85\u2028\u2029"):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(_Reference, _text)

@@ -1,0 +1,278 @@
+"""What each named thing shall be, beside what it is now. The difference is what gets told and written.
+
+A goal without `part` stands for something that the document does not describe but refers to: it stays.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from destinations import accounts
+from destinations.contract import JSON, Adapter, Field
+from destinations.models import Connection
+from syncadmin.lib.crypto import Secret, UnreadableSecret
+from syncs.configuration.checks import Draft, Filling
+from syncs.configuration.differences import differences, mapping_differences, same_fillings
+from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, SyncPart
+from syncs.models import FieldMapping, QueryModel, Source, Sync
+
+SAME_COLUMNS = ("windows", "reserve_percent", "concurrency")
+
+
+@dataclass(slots=True)
+class SourceGoal:
+    """`secrets` are those that the document gives; others stay as they are stored."""
+
+    name: str
+    existing: Source | None
+    part: SourcePart | None
+    kind: str
+    options: dict[str, JSON]
+    secrets: dict[str, Secret]
+    time_zone: str
+
+    @classmethod
+    def of(cls, source: Source) -> "SourceGoal":
+        return cls(source.name, source, None, source.kind, source.options, {}, source.time_zone)
+
+    @property
+    def credentials(self) -> dict[str, Secret]:
+        if self.existing is None or self.existing.kind != self.kind:
+            return self.secrets
+        return stored(self.existing) | self.secrets
+
+    def changes(self) -> list[str]:
+        if self.existing is None:
+            return [f"new, {self.kind}"]
+        before = {"type": self.existing.kind, "time_zone": self.existing.time_zone, **self.existing.options}
+        after = {"type": self.kind, "time_zone": self.time_zone, **self.options}
+        return [*differences(before, after), *changed_secrets(self.existing, self.secrets)]
+
+
+@dataclass(slots=True)
+class ModelGoal:
+    name: str
+    existing: QueryModel | None
+    part: ModelPart | None
+    source: SourceGoal
+    sql: str
+    primary_key: list[str]
+    columns: list[str] | None = None
+
+    @property
+    def has_new_key(self) -> bool:
+        return self.existing is not None and self.existing.primary_key != self.primary_key
+
+    def changes(self) -> list[str]:
+        if self.existing is None:
+            return [f"new, of {self.source.name}, known by {', '.join(self.primary_key)}"]
+        before = {
+            "source": self.existing.source.name,
+            "sql": self.existing.sql,
+            "primary_key": self.existing.primary_key,
+        }
+        after = {
+            "source": self.source.name,
+            "sql": self.sql,
+            "primary_key": self.primary_key,
+        }
+        return list(differences(before, after))
+
+
+@dataclass(slots=True)
+class ConnectionGoal:
+    """`limits` are what the document says of the account. `moves`: to another account of the service.
+
+    `fetched` holds the fields that the service was asked for now, `spoken` the adapters that asked.
+    """
+
+    name: str
+    existing: Connection | None
+    part: ConnectionPart | None
+    adapter: type[Adapter]
+    options: dict[str, JSON]
+    secrets: dict[str, Secret]
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    same_as: "ConnectionGoal | None" = None
+    asks: bool = False
+    moves: bool = False
+    fetched: dict[str, list[Field]] = field(default_factory=dict)
+    spoken: list[Adapter] = field(default_factory=list)
+
+    @property
+    def candidate(self) -> Connection:
+        """The connection as it would be, not saved: to ask the service with."""
+        found = Connection(name=self.name, destination=self.adapter.key, options=self.options)
+        found.credentials = (stored(self.existing) if self.existing else {}) | self.secrets
+        return found
+
+    @property
+    def accounts(self) -> set[int]:
+        """The accounts, of those that exist, that it leads to as far as people said."""
+        found: set[int] = set()
+        seen: list[ConnectionGoal] = []
+        goal: ConnectionGoal | None = self
+        while goal is not None and goal not in seen:
+            seen.append(goal)
+            if goal.existing is not None and not goal.moves:
+                found.add(goal.existing.account_id)
+            goal = goal.same_as
+        return found
+
+    def changes(self) -> list[str]:
+        if self.existing is None:
+            joins = f", at the account of {self.same_as.name}" if self.same_as else ""
+            return [f"new, to {self.adapter.label}{joins}", *self._limit_changes({})]
+        found = [
+            *differences(self.existing.options, self.options),
+            *changed_secrets(self.existing, self.secrets),
+        ]
+        if self.moves:
+            found.append("account: another one from now on")
+        if self.same_as is not None and not (self.accounts_now & self.same_as.accounts_now):
+            found.append(f"account: the same as that of {self.same_as.name}")
+        account = self.existing.account
+        now = {key: getattr(account, key) for key in SAME_COLUMNS}
+        if now["concurrency"] is None:
+            now["concurrency"] = self.existing.options.get("concurrency")
+        return [*found, *self._limit_changes(now)]
+
+    @property
+    def accounts_now(self) -> set[int]:
+        return {self.existing.account_id} if self.existing is not None and not self.moves else set()
+
+    def _limit_changes(self, now: Mapping[str, JSON]) -> Iterator[str]:
+        wanted = {key: value for key, value in self.limits.items() if value is not None or now.get(key)}
+        yield from differences({key: now.get(key) for key in wanted}, wanted)
+
+
+@dataclass
+class SyncGoal:
+    """What it decides is decided once: writing changes what it compares with."""
+
+    name: str
+    existing: Sync | None
+    part: SyncPart
+    model: ModelGoal
+    connection: ConnectionGoal
+    draft: Draft
+    keep_records: bool
+    paused: bool
+
+    @cached_property
+    def before(self) -> tuple[Filling, ...]:
+        return fillings_of(self.existing) if self.existing is not None else ()
+
+    @cached_property
+    def has_new_mapping(self) -> bool:
+        return not same_fillings(self.before, self.draft.mapping)
+
+    @cached_property
+    def changes_meaning(self) -> bool:
+        """Whether a run that is under way would not do what is wanted now."""
+        return self.existing is not None and (
+            self.has_new_mapping or bool(self.new_generation) or any(differences(*self._target))
+        )
+
+    @cached_property
+    def new_generation(self) -> str:
+        """Why the sync starts a new generation; empty where it does not."""
+        if self.existing is None:
+            return ""
+        if self.connection.existing is None or self.existing.connection_id != self.connection.existing.pk:
+            moved = self.existing.connection.account_id not in self.connection.accounts
+        else:
+            moved = self.connection.moves
+        return why_new_generation(
+            account=moved,
+            object=self.existing.object_key != self.draft.object,
+            upsert_key=self.existing.upsert_key != self.draft.upsert_key,
+            primary_key=self.existing.model.primary_key != self.model.primary_key,
+        )
+
+    @property
+    def _target(self) -> tuple[dict[str, JSON], dict[str, JSON]]:
+        assert self.existing is not None  # noqa: S101 - asked by those who looked
+        before = {
+            "model": self.existing.model.name,
+            "connection": self.existing.connection.name,
+            "object": self.existing.object_key,
+            "mode": self.existing.mode,
+            "upsert_key": self.existing.upsert_key,
+        }
+        after = {
+            "model": self.model.name,
+            "connection": self.connection.name,
+            "object": self.draft.object,
+            "mode": self.draft.mode,
+            "upsert_key": self.draft.upsert_key,
+        }
+        return before, after
+
+    def changes(self) -> list[str]:
+        if self.existing is None:
+            number = len(self.draft.mapping)
+            fields = f"{number} field{'' if number == 1 else 's'} mapped"
+            where = f"{self.connection.adapter.label} {self.draft.object}"
+            return [f"new, {self.model.name} → {where} by {self.draft.upsert_key}, {fields}"]
+        flags = ("keep_records", "paused")
+        switches = differences(
+            {flag: getattr(self.existing, flag) for flag in flags},
+            {flag: getattr(self, flag) for flag in flags},
+        )
+        return [
+            *differences(*self._target),
+            *switches,
+            *mapping_differences(self.before, self.draft.mapping),
+        ]
+
+
+def why_new_generation(**causes: bool) -> str:
+    """`another account, another primary key`; empty where nothing of the kind changes."""
+    return ", ".join(f"another {name.replace('_', ' ')}" for name, holds in causes.items() if holds)
+
+
+def fillings_of(sync: Sync) -> tuple[Filling, ...]:
+    """The stored mapping of a sync."""
+    return tuple(
+        Filling(m.field, m.column, m.value, tuple(m.steps), m.empty, m.default) for m in sync.mappings.all()
+    )
+
+
+def mapping_rows(sync: Sync, fillings: tuple[Filling, ...]) -> list[FieldMapping]:
+    """The mapping as it is stored."""
+    return [
+        FieldMapping(
+            team_id=sync.team_id,
+            sync=sync,
+            position=position,
+            field=one.field,
+            column=one.column,
+            value=one.value,
+            steps=list(one.steps),
+            empty=one.empty,
+            default=one.default,
+        )
+        for position, one in enumerate(fillings)
+    ]
+
+
+def stored(owner: Source | Connection) -> dict[str, Secret]:
+    """The stored secrets; none where their key is no longer configured."""
+    try:
+        return owner.credentials
+    except UnreadableSecret:
+        return {}
+
+
+def changed_secrets(owner: Source | Connection, given: Mapping[str, Secret]) -> Iterator[str]:
+    now = stored(owner)
+    for name, secret in given.items():
+        if now.get(name) != secret:
+            yield f"{name}: changed"
+
+
+def asks_for_account(goal: ConnectionGoal) -> bool:
+    """Whether the change may lead to another account, so that the document must say."""
+    return goal.existing is not None and accounts.change_asks(goal.existing, goal.secrets, goal.options)
