@@ -227,6 +227,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 WORKERS = _number("WORKERS", 2, least=1, most=64)
 SLICE_SECONDS = _number("SLICE_SECONDS", 20, least=1, most=600)
+KEEP_DAYS = _number("KEEP_DAYS", 14, least=1, most=3650)
 TASK_TIMEOUT_SECONDS = _number("TASK_TIMEOUT_SECONDS", 6 * 3600, least=600, most=7 * 86400)
 Q_CLUSTER = {
     "name": "syncadmin",

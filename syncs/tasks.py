@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from syncadmin.lib import stopping
-from syncs.engine import doorbell
+from syncs.engine import doorbell, pruning
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
@@ -50,6 +50,11 @@ def tick() -> None:
     """Each minute: ring for whatever is due and has no live worker."""
     if Run.objects.due(timezone.now()).exists():
         doorbell.ring()
+
+
+def prune() -> dict[str, int]:
+    """Each day: take away what is no longer needed."""
+    return pruning.prune()
 
 
 def _is_near() -> bool:

@@ -18,5 +18,5 @@ To read it, walk the modules in this order:
 8. `ledger.py`     settled batches are folded into what the destination last accepted
 
 Around it: `doorbell.py` rings for a worker, `fairness.py` says which run is next, `keys.py` makes digests
-and fingerprints, `bulk.py` writes many rows at once, `forget.py` removes a person everywhere.
+and fingerprints, `bulk.py` writes many rows at once, `forget.py` removes a person everywhere, `pruning.py` what is old.
 """

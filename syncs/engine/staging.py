@@ -11,6 +11,7 @@ import os
 import shutil
 from array import array
 from collections.abc import Iterator, Sequence
+from io import BufferedWriter, FileIO
 from itertools import accumulate
 from pathlib import Path
 from struct import Struct
@@ -74,7 +75,7 @@ class Staging:
     def __enter__(self) -> Self:
         with _room():
             self._folder.mkdir(parents=True)
-            self._lines = self._lines_path.open("wb", buffering=1 << 20)
+            self._lines = BufferedWriter(FileIO(self._lines_path, "w"), 1 << 20)
         return self
 
     def __exit__(self, *_: object) -> None:
