@@ -25,6 +25,7 @@ STEP_SECONDS = 0.2
 BEAT_SECONDS = 2.0
 STOP_SECONDS = 30.0
 ORPHAN_SECONDS = 5.0
+STUCK_POOL_SECONDS = 2.0  # it rarely ends when asked, and has nothing in hand
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ class Supervisor:
         if not self.pool_watch.is_stuck(glance):
             return
         log.warning("The worker takes no work although work is due: it is replaced.")
-        processes.clear(child.mark, patience=ORPHAN_SECONDS)
+        processes.clear(child.mark, patience=STUCK_POOL_SECONDS)
         child.process.wait()
         child.process = None
         self.pool_watch.replaced()

@@ -142,7 +142,7 @@ class Instance:
             for child in found:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
-            psutil.wait_procs(found, timeout=5)
+            time.sleep(0.05)
 
     # Its data
 
