@@ -24,6 +24,7 @@ __all__ = [
     "check",
     "exchange_rows",
     "known_fields",
+    "needs_attention",
     "open_adapter",
     "refresh_fields",
     "session",
@@ -117,6 +118,13 @@ def check(connection: Connection) -> Identity | None:
             )
     _keep_health(connection, reasons)
     return found
+
+
+def needs_attention(connection: Connection, reason: str) -> None:
+    """The service refused the credentials in mid-work: show it on the connection until a test succeeds."""
+    Connection.objects.filter(pk=connection.pk).update(
+        health=Connection.Health.ATTENTION, health_reason=reason, updated_at=timezone.now()
+    )
 
 
 def refresh_fields(connection: Connection, object_key: str) -> list[Field]:

@@ -60,7 +60,11 @@ Answer = Sequence[Outcome] | Pending | Exception
 
 
 class Stop(Exception):
-    """The run cannot go on: a person must act, as the message says."""
+    """The run cannot go on: a person must act, as the message says. `reconnect`: on the connection."""
+
+    def __init__(self, message: str, *, reconnect: bool = False) -> None:
+        super().__init__(message)
+        self.reconnect = reconnect
 
 
 class Open(NamedTuple):
@@ -403,7 +407,7 @@ class Delivery:
                 journal.refused(error, answer.field)
             case AuthExpired() | Misconfigured():
                 error = str(answer)
-                self._stop = Stop(error)
+                self._stop = Stop(error, reconnect=isinstance(answer, AuthExpired))
             case DestinationError():
                 error = str(answer)
                 journal.answered(

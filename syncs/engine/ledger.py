@@ -66,9 +66,9 @@ REFUSED = bulk.Upsert(
 )
 
 
-def size(sync: Sync) -> int:
-    """How many rows (companions too) the ledger of the sync's present generation holds."""
-    return LedgerEntry.objects.filter(sync=sync, generation=sync.generation).count()
+def size(sync_id: int, generation: int) -> int:
+    """How many rows (companions too) the ledger of a sync's generation holds."""
+    return LedgerEntry.objects.filter(sync_id=sync_id, generation=generation).count()
 
 
 def between(run: Run, part: int, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, int | None]]:

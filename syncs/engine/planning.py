@@ -144,7 +144,8 @@ class Planner:
         With `last_wins` the last of several entries with one key stands for all of them.
         """
         complete = self.run.keys is None
-        for span in staged.spans(ledger.size(self.run.sync) if complete else 0):
+        known_count = ledger.size(self.run.sync_id, self.run.generation) if complete else 0
+        for span in staged.spans(known_count):
             self._lease.demand()
             waiting: dict[bytes, Header] = {}
             present: set[bytes] = set()

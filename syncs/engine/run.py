@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from destinations import connect
 from destinations.contract import Field, Kind, Mode
-from destinations.errors import DestinationError
+from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
 from syncs.engine import doorbell, ledger, settle
@@ -166,8 +166,10 @@ def serve(
                 return rest
     except Cancelled:
         _end(run, lease, Run.Status.CANCELLED, "")
-    except STOPPERS as reason:
-        _end(run, lease, Run.Status.STOPPED, str(reason))
+    except STOPPERS as stop:
+        if isinstance(stop, AuthExpired) or (isinstance(stop, Stop) and stop.reconnect):
+            connect.needs_attention(run.sync.connection, str(stop))
+        _end(run, lease, Run.Status.STOPPED, str(stop))
     except (LostLease, OperationalError, InterfaceError):
         raise
     except Exception as fault:

@@ -262,7 +262,7 @@ def test_another_object_starts_a_new_generation(applied: Apply, qualified: respo
     )
     assert "sync leads-to-qualified: object: leads → companies" in lines
     assert the_sync().generation == 2
-    assert ledger.size(the_sync()) == 0
+    assert ledger.size(the_sync().pk, the_sync().generation) == 0
     assert applied(to_companies) == []
 
 
