@@ -320,6 +320,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": _choice("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
         "django-q": {"level": _choice("QUEUE_LOG_LEVEL", "WARNING", _LEVELS)},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; the answer is 400
         "django": {"handlers": [], "level": "INFO"},  # Django's own handlers would write each line twice
     },
 }
