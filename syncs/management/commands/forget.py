@@ -36,7 +36,7 @@ class Command(UserCommand):
         except StillRunning as error:
             raise UserError(f"{error} `manage.py cancel {error.run.public_id}` cancels it.") from None
         for line in _lines(removed):
-            self.stdout.write(f"removed: {line}")
+            self.stdout.write(f"removed · {line}")
         self.stdout.write(
             "If a source still holds them, the next run sends them again. The destination's records stay."
         )
@@ -53,7 +53,7 @@ class Command(UserCommand):
 
 
 def _lines(counts: dict[str, int]) -> list[str]:
-    return [f"{number:,} {kind}" for kind, number in counts.items() if number]
+    return [f"{kind}: {number:,}" for kind, number in counts.items() if number]
 
 
 def _the_only_team() -> Team:

@@ -47,7 +47,8 @@ class Command(UserCommand):
             self.stdout.write("There are no runs yet. `manage.py run SYNC` starts one.")
         for run in runs:
             bad = run.invalid_count + run.rejected_count + run.in_doubt_count
-            numbers = f"{run.read_count:,} read, {run.accepted_count:,} arrived"
+            numbers = "dry run, " if run.dry_run else ""
+            numbers += f"{run.read_count:,} read, {run.accepted_count:,} arrived"
             if bad:
                 numbers += f", {bad:,} need attention"
             if run.waiting_count:

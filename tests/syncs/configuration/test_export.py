@@ -140,3 +140,15 @@ def test_names_that_would_make_one_variable_make_two(rich: Team) -> None:
     Connection.objects.filter(name="first").update(name="se-cond")
     Connection.objects.filter(name="second").update(name="se.cond")
     assert set(variables(export(rich))) == {"SE_COND_API_KEY", "SE_COND_API_KEY_2"}
+
+
+def test_a_database_is_exported_with_its_password_apart(db: None) -> None:
+    url = "postgresql://reader:p%40ss-w0rd@db.example.com:6543/shop?sslmode=require"
+    text = 'team: acme\nsources: {warehouse: {type: postgres, url: "${URL}"}}\n'
+    assert apply(text, {"URL": url}).lines == ["team acme: new", "source warehouse: new, postgres"]
+    exported = export(Team.objects.get())
+    assert "w0rd" not in exported
+    assert variables(exported) == {"WAREHOUSE_PASSWORD": "k3y-of-acme"}
+    assert apply(exported, {"WAREHOUSE_PASSWORD": "p@ss-w0rd"}).lines == []
+    assert apply(text, {"URL": url}).lines == []
+    assert apply(exported, {"WAREHOUSE_PASSWORD": "another"}).lines == ["source warehouse: password: changed"]
