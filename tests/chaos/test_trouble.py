@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.chaos import people
-from tests.chaos.conftest import new_database
 from tests.chaos.truth import assert_told, assert_truth
 from tests.chaos.world import CONFIGURATION, SYNC, World, wait_until
+from tests.postgres import Database
 
 
 def stopped(world: World) -> str:
@@ -75,21 +74,13 @@ def test_a_column_that_went_away_is_named(make_world: Callable[..., World]) -> N
 
 
 def test_a_source_that_dies_half_way_stops_the_run(
-    make_world: Callable[..., World], postgres: str, tmp_path: Path
+    make_world: Callable[..., World], postgres_source: Database
 ) -> None:
-    source = new_database(postgres)
     rows = people.people(250, 0)
-    with psycopg.connect(source) as connection:
-        columns = ", ".join(f"{name} text" for name in people.COLUMNS)
-        connection.execute(f"create table leads ({columns})".encode())
-        marks = ", ".join(["%s"] * len(people.COLUMNS))
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"insert into leads values ({marks})".encode(),
-                [[row.columns[name] or None for name in people.COLUMNS] for row in rows],
-            )
+    postgres_source.execute(f"create table leads ({', '.join(f'{name} text' for name in people.COLUMNS)})")
+    postgres_source.load("leads", [tuple(row.columns[c] or None for c in people.COLUMNS) for row in rows])
     world = make_world(rows=rows)
-    world.environment["WAREHOUSE_URL"] = source
+    world.environment["WAREHOUSE_URL"] = postgres_source.url
     slow = "select l.* from leads l, lateral (select pg_sleep(0.01), l.id) as s"
     world.write_configuration(
         CONFIGURATION.replace('type: duckdb, path: "."', 'type: postgres, url: "${{WAREHOUSE_URL}}"').replace(
@@ -98,7 +89,7 @@ def test_a_source_that_dies_half_way_stops_the_run(
     )
     world.apply()
     process = world.start("run", SYNC, "--json", log="dying")
-    assert end_backend(source), "the source's reader was not seen"
+    assert end_backend(postgres_source), "the source's reader was not seen"
     assert process.wait(60) == 2, world.tail()
     reason = world.runs()[-1]["stop_reason"]
     assert_told(reason, "warehouse|files|source|database")
@@ -107,18 +98,16 @@ def test_a_source_that_dies_half_way_stops_the_run(
     assert_truth(world)
 
 
-def end_backend(database: str) -> bool:
+def end_backend(database: Database) -> bool:
     """Terminate whoever reads the slow query, half a second after it began."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        for _ in range(300):
-            found = connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
-                " and query like '%pg_sleep(0.01)%' and datname = current_database()"
-                " and state <> 'idle' and clock_timestamp() - query_start > interval '0.5 s'"
-            ).fetchall()
-            if found:
-                return True
-            time.sleep(0.05)
+    for _ in range(200):
+        if database.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+            " and datname = current_database() and state <> 'idle'"
+            " and clock_timestamp() - xact_start > interval '0.5 s'"
+        ):
+            return True
+        time.sleep(0.05)
     return False
 
 
