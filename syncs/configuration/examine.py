@@ -14,7 +14,7 @@ from syncs.configuration.desk import Desk
 from syncs.configuration.document import ModelPart, Part
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SyncGoal, why_new_generation
 from syncs.configuration.problems import Problem, listed
-from syncs.configuration.resolve import Resolver
+from syncs.configuration.resolve import Headless, Resolver
 from syncs.models import Run, Sync
 from syncs.sources.base import SourceError
 
@@ -53,6 +53,12 @@ def examine_syncs(desk: Desk, goals: Resolver) -> None:
             zone=ZoneInfo(goal.model.source.time_zone),
         )
         desk.faults(goal.part, faults)
+    for other in goals.without_model:
+        if other.part.is_whole:
+            fields, zone = _fields(desk, other), ZoneInfo("UTC")
+            adapter = other.connection.adapter
+            faults = mapping_faults(other.draft, adapter, fields=fields, columns=None, zone=zone)
+            desk.faults(other.part, faults)
 
 
 def examine_runs(desk: Desk, goals: Resolver) -> None:
@@ -90,7 +96,7 @@ def examine_bystanders(desk: Desk, goals: Resolver) -> list[tuple[Sync, str]]:
     return found
 
 
-def _fields(desk: Desk, goal: SyncGoal) -> Sequence[Field] | None:
+def _fields(desk: Desk, goal: SyncGoal | Headless) -> Sequence[Field] | None:
     """The fields of the sync's object: as remembered, or asked for where that is not enough."""
     known = reach.remembered(goal.connection, goal.draft.object)
     names = {field.key for field in known or ()}

@@ -4,6 +4,7 @@ Nobody is asked here but our own tables.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from destinations import registry
@@ -12,7 +13,7 @@ from destinations.advanced import BadSettings, clean
 from destinations.contract import Adapter
 from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import Secret
-from syncs.configuration.checks import target_faults, with_defaults
+from syncs.configuration.checks import Draft, target_faults, with_defaults
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import ConnectionPart, Document, ModelPart, Part, SourcePart, SyncPart
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, asks_for_account
@@ -31,6 +32,15 @@ _CONNECTION_KEYS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Headless:
+    """A sync whose model is wrong; its mapping can be looked at all the same."""
+
+    part: SyncPart
+    connection: ConnectionGoal
+    draft: Draft
+
+
 class Resolver:
     """The goals: those of the document, and what those refer to. What is wrong is left out."""
 
@@ -40,6 +50,7 @@ class Resolver:
         self._models: dict[str, ModelGoal | None] = {}
         self._connections: dict[str, ConnectionGoal | None] = {}
         self.syncs: list[SyncGoal] = []
+        self.without_model: list[Headless] = []
 
     def resolve(self, document: Document) -> None:
         for source in document.sources:
@@ -223,6 +234,8 @@ class Resolver:
         draft = with_defaults(part.draft, connection.adapter)
         faults = target_faults(draft, connection.adapter)
         self._desk.faults(part, faults)
+        if model is None and not faults:
+            self.without_model.append(Headless(part, connection, draft))
         if model is None or faults:
             return None
         existing = self._desk.existing(Sync, part.name, "connection__account", "model__source")

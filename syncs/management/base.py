@@ -25,10 +25,16 @@ class UserCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
-        except (OperationalError, ProgrammingError) as error:
-            hint = "Start it, check DATABASE_URL, or run `manage.py migrate` if tables are missing."
-            raise UserError(f"The database cannot be used: {_first_line(error)}. {hint}") from None
+            try:
+                return super().execute(*args, **options)
+            except (OperationalError, ProgrammingError) as error:
+                hint = "Start it, check DATABASE_URL, or run `manage.py migrate` if tables are missing."
+                raise UserError(f"The database cannot be used: {_first_line(error)}. {hint}") from None
+        except UserError as error:
+            if not getattr(self, "_called_from_command_line", False):
+                raise
+            self.stderr.write(str(error))  # without the name of a class before it, as Django has it
+            raise SystemExit(error.returncode) from None
 
 
 def find_team(slug: str) -> Team:

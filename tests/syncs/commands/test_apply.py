@@ -88,3 +88,16 @@ def test_a_database_that_is_not_migrated_is_told_without_a_traceback(tmp_path: P
     assert done.returncode == 2
     assert "manage.py migrate" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_error_begins_with_the_file_and_nothing_else(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, settings.BASE_DIR / "manage.py", "apply", "nowhere.yaml"],
+        env={"PATH": os.environ["PATH"], "ENV_FILE": "", "DATA_DIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nowhere.yaml cannot be read")

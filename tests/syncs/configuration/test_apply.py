@@ -514,6 +514,8 @@ def test_all_mistakes_are_told_at_once(refused: Refused, qualified: responses.Re
         {"primary_key: id": "primary_key: nope", "given_name": "nada", "first_name": "nada", '"VP"': '""'}
     )
     assert [line for line, _ in found] == [5, 13, 13, 13]
+    found = refused({"primary_key: id": "primarykey: id", "first_name": "nada"})
+    assert [line for line, _ in found] == [5, 5, 13]
 
 
 def test_wrong_sql_names_the_line_in_the_document(
