@@ -29,11 +29,12 @@ def fairest(*, besides: int | None = None) -> Run | None:
     most = max(1, settings.WORKERS - 1)
     due = (
         Run.objects.due(now)
-        .exclude(pk=besides)
+        .exclude(pk__in=[] if besides is None else [besides])
         .annotate(team_served_at=Subquery(last_served), account=F("sync__connection__account"))
         .order_by(F("team_served_at").asc(nulls_first=True), F("served_at").asc(nulls_first=True), "due_at")
     )
     for run in due[:CANDIDATES]:
-        if run.status != Run.Status.DELIVERING or busy.get(run.account, 0) < most:
+        account = getattr(run, "account", None)  # annotated above
+        if run.status != Run.Status.DELIVERING or busy.get(account, 0) < most:
             return run
     return None

@@ -255,7 +255,7 @@ class Mapper:
             keyless = 0
             if None in match_keys:
                 keyless = sum(1 for at, key in enumerate(match_keys) if key is None and cells[at] is not None)
-            return sum(map(ne, cells, match_keys)) - keyless
+            return sum(1 for _ in filter(None, map(ne, cells, match_keys))) - keyless
         pairs = zip(cells, match_keys, strict=True)
         return sum(1 for cell, key in pairs if key is not None and values.canonical(cell) != key)
 

@@ -24,11 +24,12 @@ _INDEX_COLUMNS = ("team_id", "sync_id", "run_id", "key", "part", "batch_number",
 
 def discard(run: Run, lease: Lease, *, but: int | None = None) -> None:
     """Take away what attempts at the run's plan wrote, in small writes; all `but` one."""
+    attempts = [] if but is None else [but]
     for model in (Batch, RejectedRow):
-        stale = model.objects.filter(run=run).exclude(plan_attempt=but)  # type: ignore[attr-defined]
+        stale = model._default_manager.filter(run=run).exclude(plan_attempt__in=attempts)
         while found := list(stale.values_list("pk", flat=True)[:DELETED_A_WRITE]):
             lease.demand()
-            model.objects.filter(pk__in=found).delete()  # type: ignore[attr-defined]
+            model._default_manager.filter(pk__in=found).delete()
     PlannedRow.objects.filter(run=run).delete()
 
 

@@ -1,6 +1,5 @@
 """Qualified's jobs at the wire, from the request that hands one over to the last look at it."""
 
-from dataclasses import replace
 
 import pytest
 
@@ -128,7 +127,7 @@ def test_a_job_that_failed_at_once_leaves_its_rows_unproved(wire: Wire) -> None:
     outcomes = qualified.send(LEADS, TWO_LEADS)
 
     reason = "Qualified gave up on the job job_1, which held this record, and did not say why."
-    assert outcomes == [replace(UNPROVED, reason=reason)] * 2
+    assert outcomes == [UNPROVED._replace(reason=reason)] * 2
 
 
 @pytest.mark.parametrize(
