@@ -21,7 +21,7 @@ from syncs.sources.base import SourceError
 
 def examine_models(desk: Desk, goals: Resolver) -> None:
     """Ask the source for the columns of models that change, or whose syncs do."""
-    wanted = {sync.model.name: sync.part for sync in goals.syncs if sync.changes()}
+    wanted = {sync.model.name: sync.part for sync in goals.syncs if sync.is_in_question}
     for model in goals.models:
         source = model.source
         is_changed = model.changes() or (source.part is not None and source.changes())
@@ -42,7 +42,7 @@ def examine_models(desk: Desk, goals: Resolver) -> None:
 def examine_syncs(desk: Desk, goals: Resolver) -> None:
     """Check mappings that are new or change, or whose model or account do."""
     for goal in goals.syncs:
-        is_concerned = goal.changes() or goal.model.columns is not None or goal.connection.moves
+        is_concerned = goal.is_in_question or goal.model.columns is not None or goal.connection.moves
         if not is_concerned or not goal.part.is_whole:
             continue
         faults = mapping_faults(

@@ -175,6 +175,11 @@ class SyncGoal:
             self.has_new_mapping or bool(self.new_generation) or any(differences(*self._target))
         )
 
+    @property
+    def is_in_question(self) -> bool:
+        """Whether it must be examined: a switch alone is no reason to ask source and service."""
+        return self.existing is None or self.changes_meaning
+
     @cached_property
     def new_generation(self) -> str:
         """Why the sync starts a new generation; empty where it does not."""

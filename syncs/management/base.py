@@ -1,10 +1,12 @@
 """What the commands for people share: errors in plain words and exit code 2, and how things are named."""
 
+import os
+import sys
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, OperationalError, ProgrammingError
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError
 
 from syncadmin.teams.models import Team
 from syncs.configuration.problems import did_you_mean
@@ -27,7 +29,7 @@ class UserCommand(BaseCommand):
         try:
             try:
                 return super().execute(*args, **options)
-            except (OperationalError, ProgrammingError) as error:
+            except (InterfaceError, OperationalError, ProgrammingError) as error:
                 hint = "Start it, check DATABASE_URL, or run `manage.py migrate` if tables are missing."
                 raise UserError(f"The database cannot be used: {_first_line(error)}. {hint}") from None
         except UserError as error:
@@ -35,6 +37,9 @@ class UserCommand(BaseCommand):
                 raise
             self.stderr.write(str(error))  # without the name of a class before it, as Django has it
             raise SystemExit(error.returncode) from None
+        except BrokenPipeError:  # `| head`: nobody reads on, and Python would complain once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(2) from None
 
 
 def find_team(slug: str) -> Team:
@@ -83,5 +88,5 @@ def _is_hex(text: str) -> bool:
     return all(sign in "0123456789abcdef-" for sign in text)
 
 
-def _first_line(error: DatabaseError) -> str:
+def _first_line(error: Error) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")

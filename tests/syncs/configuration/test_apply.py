@@ -186,6 +186,16 @@ def test_a_change_is_told_before_and_after(
     assert the_sync().generation == 1
 
 
+def test_a_sync_is_paused_without_asking_source_or_service(
+    applied: Apply, qualified: responses.RequestsMock, files: Path
+) -> None:
+    applied()
+    (files / "leads.csv").unlink()
+    qualified.reset()
+    assert applied({"    mapping:": "    paused: true\n    mapping:"})
+    assert the_sync().paused
+
+
 def test_what_the_document_does_not_name_stays(applied: Apply, qualified: responses.RequestsMock) -> None:
     applied()
     Sync.objects.update(paused=True, keep_records=False)
