@@ -16,6 +16,7 @@ from syncs.sources.base import Rows
 STOPPED = 1  # invalid or held back
 SENT = 2  # its own record is planned
 DEFERRED = 4  # its own record waits to be tried again
+OUTSIDE = 8  # not one that the run is for: staged to find rows that share its upsert key
 
 _BREAK = orjson.Fragment(b"\n")  # JSON escapes line breaks in text, so this one only parts records
 
@@ -56,7 +57,7 @@ def extract(
 ) -> Extracted:
     """Stage every row that can be sent; hand the others to `unfit`, chunk by chunk.
 
-    `only` limits the run to these primary keys. `pulse` is told the rows read so far, after each chunk; it
+    `only` limits the run to these primary keys: what has another one is marked as outside. `pulse` is told the rows read so far, after each chunk; it
     raises where the run must stop.
     """
     found = Extracted()
@@ -67,10 +68,13 @@ def extract(
         if not chunk:
             continue
         mapped = mapper.map(chunk)
-        fit = _fit(mapped, only)
+        fit = _fit(mapped)
         first = len(found.marks)
-        found.marks.extend(bytes(len(chunk)))
-        found.read_count += len(chunk) if only is None else sum(1 for k in mapped.key_texts if k in only)
+        if only is None:
+            found.marks.extend(bytes(len(chunk)))
+        else:
+            found.marks.extend(0 if key in only else OUTSIDE for key in mapped.key_texts)
+        found.read_count += len(chunk) - found.marks.count(OUTSIDE, first)
         found.normalised_count += mapped.normalised_count
         found.keyless_count += mapped.keyless_count
         bad = [at for at in mapped.flaws if only is None or mapped.key_texts[at] in only]
@@ -80,7 +84,8 @@ def extract(
             _note_present(staged, mapped, bad, first, found.marks)
         _stage(staged, mapped, fit, first, row_seed)
         if companions is not None:
-            _stage_companions(companions, mapped, fit, first, companion_seed)
+            inside = fit if only is None else [at for at in fit if mapped.key_texts[at] in only]
+            _stage_companions(companions, mapped, inside, first, companion_seed)
         pulse(found.read_count)
     staged.finish()
     if companions is not None:
@@ -100,14 +105,12 @@ def _policies(layout: Any) -> list[tuple[str, str]]:
     return list(zip(layout.fields, layout.policies, strict=True))
 
 
-def _fit(mapped: Mapped, only: frozenset[str] | None) -> Sequence[int]:
+def _fit(mapped: Mapped) -> Sequence[int]:
     """The indexes of the rows that can be sent."""
     size = len(mapped.key_texts)
-    if not mapped.flaws and only is None:
+    if not mapped.flaws:
         return range(size)
-    return [
-        at for at in range(size) if at not in mapped.flaws and (only is None or mapped.key_texts[at] in only)
-    ]
+    return [at for at in range(size) if at not in mapped.flaws]
 
 
 def _take(column: list[Any], fit: Sequence[int]) -> list[Any]:

@@ -23,6 +23,11 @@ class Known(NamedTuple):
     match_key: str
     remote_id: str
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether the destination may have a record of it: it was accepted, or is in doubt."""
+        return self.fingerprint is not None or self.settles_at is not None
+
 
 class Fate(Enum):
     """What becomes of a row whose record is not the last accepted one."""

@@ -16,7 +16,7 @@ from django.utils import timezone
 from destinations.contract import Limits
 from syncs.engine import duplicates, ledger, reasons
 from syncs.engine.batches import Planned, pack
-from syncs.engine.extract import DEFERRED, SENT, STOPPED, Extracted, Unfit, extract
+from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
 from syncs.engine.plan import Circumstances, Fate, Known, clash, fate
@@ -122,11 +122,14 @@ class Planner:
         fields = self.shape.row_layout.fields
         for twins in duplicates.of_upsert_key(rows):
             found = clash(twins)
-            for twin in (*found.same, *found.different):
+            told = reasons.of_clash(self.run, self._attempt, found, fields, self._label)
+            stopped = (*found.same, *found.different)
+            inside = [at for at, twin in enumerate(stopped) if not marks[twin.position] & OUTSIDE]
+            for twin in stopped:
                 marks[twin.position] |= STOPPED
-            self.totals.held_back += len(found.same)
-            self.totals.invalid += len(found.different)
-            self._writer.rejected(reasons.of_clash(self.run, self._attempt, found, fields, self._label))
+            self.totals.held_back += sum(1 for at in inside if at < len(found.same))
+            self.totals.invalid += sum(1 for at in inside if at >= len(found.same))
+            self._writer.rejected([told[at] for at in inside])
         for twins in duplicates.of_primary_key(rows, marks):
             for twin in twins:
                 marks[twin.position] |= STOPPED
@@ -209,7 +212,7 @@ class Planner:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
         limit = self.run.limit
         kept: list[Change] = []
-        for compared in self._compare(rows, 0, lambda at: not marks[at] & STOPPED):
+        for compared in self._compare(rows, 0, lambda at: not marks[at] & (STOPPED | OUTSIDE)):
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
             for entry in compared.deferred:
@@ -231,7 +234,7 @@ class Planner:
             self.totals.planned += 1
             line = rows.line(entry)
             former = ""
-            if known is not None and known.match_key and self._is_rekeyed(line, known):
+            if known is not None and known.was_sent and self._is_rekeyed(line, known):
                 former = known.match_key
             planned = Planned(
                 key=entry.key,

@@ -154,6 +154,11 @@ def serve(
         "team", "sync__model__source", "sync__connection__account", "sync__team"
     ).get(pk=run.pk)
     try:
+        if run.status != Run.Status.FINISHING and run.generation != run.sync.generation:
+            raise Stop(
+                "The sync was changed while this run was under way, and its rows will be sent anew. Whoever "
+                "edits the sync must start it again."
+            )
         if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or _is_stale(run):
             if run.cancel_requested_at is not None:
                 raise Cancelled
