@@ -64,9 +64,11 @@ class Watcher(threading.Thread):
                 if self.problem:
                     log.warning("The database answers again.")
                 self.problem = ""
-            except Error as error:
+            except Exception as error:  # whatever it is, the next look may work
                 if not self.problem:
-                    log.warning("The queue cannot be read, and is tried again every second: %s", error)
+                    is_ours = not isinstance(error, Error)
+                    text = "The queue cannot be read, and is tried again every second: %s"
+                    log.warning(text, error, exc_info=is_ours)
                 self.problem = str(error)
                 connections.close_all()
             self._end.wait(LOOK_SECONDS)

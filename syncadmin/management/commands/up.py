@@ -68,6 +68,7 @@ class Command(BaseCommand):
         if not options["no_web"]:
             host = f"[{address}]" if ":" in address else address
             self.stdout.write(f"Syncadmin serves http://{host}:{port}/ (Ctrl-C stops it).")
+            self.stdout.flush()  # a pipe would keep it until the end
         connections.close_all()
         with lock:
             Supervisor(
