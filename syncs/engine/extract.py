@@ -57,8 +57,9 @@ def extract(
 ) -> Extracted:
     """Stage every row that can be sent; hand the others to `unfit`, chunk by chunk.
 
-    `only` limits the run to these primary keys: what has another one is marked as outside. `pulse` is told the rows read so far, after each chunk; it
-    raises where the run must stop.
+    `only` limits the run to these primary keys: a row with another one is marked as outside. `pulse` is
+    told the rows read so far, after each chunk; it raises where the run must
+    stop.
     """
     found = Extracted()
     row_seed = keys.layout_seed(_policies(mapper.shape.row_layout))
