@@ -3,7 +3,7 @@
 The one place where the settings' proxies and certificates, a connection's secrets and the wire meet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import requests
@@ -26,6 +26,7 @@ __all__ = [
     "known_fields",
     "needs_attention",
     "open_adapter",
+    "opener",
     "refresh_fields",
     "session",
 ]
@@ -51,12 +52,20 @@ def open_adapter(
     Without a session each request makes its own. Misconfigured or AuthExpired where the credentials
     cannot be read or are missing.
     """
+    return opener(connection, gate=gate, session=session)(call_id)
+
+
+def opener(
+    connection: Connection, *, gate: Gate | None = None, session: requests.Session | None = None
+) -> Callable[[str], Adapter]:
+    """`open_adapter` for many calls, each by its id: what they have in common is read once, here."""
     kind = adapter_of(connection)
     try:
         credentials = connection.credentials
     except UnreadableSecret as error:
         raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
-    return _opened(kind, connection, credentials, gate=gate, call_id=call_id, session=session)
+    client = _client(kind, connection, credentials, gate=gate, session=session)
+    return lambda call_id: kind(client.for_call(call_id), connection.options)
 
 
 def exchange_rows(
@@ -153,22 +162,21 @@ def known_fields(connection: Connection, object_key: str) -> list[Field]:
     return registry.remembered_fields(connection.fields, object_key) or []
 
 
-def _opened(
+def _client(
     kind: type[Adapter],
     connection: Connection,
     credentials: dict[str, Secret],
     *,
     gate: Gate | None,
-    call_id: str,
     session: requests.Session | None,
-) -> Adapter:
+) -> HttpClient:
     plain = {name: secret.reveal() for name, secret in credentials.items()}
     if not plain.get(kind.auth.field):
         raise AuthExpired(
             f"The connection “{connection.name}” has no {kind.auth.label}. An admin must enter it."
         )
     base_url = connection.options.get("base_url") or kind.base_url
-    client = HttpClient(
+    return HttpClient(
         kind,
         base_url=base_url,
         headers=kind.auth.headers(plain),
@@ -183,9 +191,7 @@ def _opened(
         ),
         ca_bundle=settings.CA_BUNDLE,
         gate=gate,
-        call_id=call_id,
     )
-    return kind(client, connection.options)
 
 
 def _values(plain: dict[str, str]) -> Iterable[str]:

@@ -9,9 +9,11 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
+from typing import Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -119,6 +121,12 @@ class HttpClient:
         self._call_id = call_id
         proxy = next(iter(self._proxies.values()), "")
         self._place = failures.Place(adapter.label, _host(self._base_url), _host(proxy), timeout)
+
+    def for_call(self, call_id: str) -> Self:
+        """The same client for another call, with records of its own."""
+        other = copy(self)
+        other.exchanges, other._call_id = [], call_id
+        return other
 
     def get(self, path: str, *, read: Sequence[int] = ()) -> Reply:
         return self._request("GET", path, b"", read)

@@ -7,10 +7,13 @@ threads only talks to the destination. Nothing is decided twice: what an answer 
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import requests
@@ -19,7 +22,6 @@ from django.utils import timezone
 
 from destinations import budget, connect
 from destinations.contract import (
-    JSON,
     Adapter,
     Call,
     Limits,
@@ -40,7 +42,7 @@ from destinations.errors import (
 )
 from destinations.models import Connection, Exchange
 from syncs.engine import settle
-from syncs.engine.journal import Journal
+from syncs.engine.journal import Journal, Out
 from syncs.engine.lease import Lease
 from syncs.engine.settle import Held
 from syncs.models import Batch, Run
@@ -55,6 +57,8 @@ ALIKE_STOPS = 3
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
 BEAT_EVERY = 15.0  # seconds after which the budget hears that we still hold our slots
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
+READ_AHEAD = 8  # batches read at once: a query costs as much as a few batches
+LANDING = 0.001  # seconds to wait after a call landed: those that land together are written together
 
 Answer = Sequence[Outcome] | Pending | Exception
 
@@ -81,7 +85,6 @@ class Flight:
     """A call that a thread is making."""
 
     held: Held
-    call: Call
     adapter: Adapter
 
 
@@ -138,8 +141,12 @@ class Delivery:
         self._gate = budget.Gate()
         self._holder = str(lease.token)
         self._session: requests.Session = connect.session(self._slots)
+        self._open_adapter = connect.opener(way.connection, gate=self._gate, session=self._session)
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="call")
         self._flights: dict[Future[Answer], Flight] = {}
+        self._landed: SimpleQueue[Future[Answer]] = SimpleQueue()
+        self._done: list[Future[Answer]] = []  # landed, and not yet read
+        self._ahead: dict[int, Batch] = {}  # read, and not yet claimed
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = self._load()  # by pk, in the order of sending
         self._granted_slots = 0
@@ -179,7 +186,7 @@ class Delivery:
                     return None
                 rest = self._next()
                 if self._flights:
-                    wait(self._flights, timeout=self._patience(rest), return_when=FIRST_COMPLETED)
+                    self._await(self._patience(rest))
                     continue
                 if rest is None:
                     return None
@@ -206,8 +213,9 @@ class Delivery:
 
     def _turn(self, *, send: bool) -> None:
         """Write what came back and claim what goes next, in one transaction; then let it go."""
-        done = [future for future in self._flights if future.done()]
-        due = self._due() if send else []
+        self._await(0)
+        done, self._done = self._done, []
+        due = self._due(len(done)) if send else []
         if not done and not due:
             return
         with transaction.atomic():
@@ -229,20 +237,45 @@ class Delivery:
             return False
         return not self._jobs or timezone.now() - self._cancelled_at > CANCEL_WAITS
 
+    def _await(self, timeout: float) -> None:
+        """Wait for a call to land, and take all that have."""
+        with suppress(Empty):
+            if timeout > 0:
+                self._done.append(self._landed.get(timeout=timeout))
+                if len(self._done) < len(self._flights):
+                    time.sleep(LANDING)
+            while True:
+                self._done.append(self._landed.get_nowait())
+
     def _ready(self) -> Iterator[Open]:
-        """Batches that may go, in order: companions before rows."""
+        """Batches that may go when they are due, in order: companions before rows.
+
+        Not those that are out. No new job where the destination works on many, or the run is cancelled.
+        """
+        flying = self._flying()
+        jobs = self._jobs.keys() | flying
+        if self._cancelled_at is not None or len(jobs) >= self._slots * OPEN_JOBS_PER_SLOT:
+            yield from (self._open[pk] for pk in self._jobs if pk not in flying)
+            return
         stage = next((one.stage for one in self._open.values()), None)
         for one in self._open.values():
             if stage == Batch.Stage.COMPANIONS != one.stage:
                 return
-            yield one
+            if one.pk not in flying:
+                yield one
+
+    def _flying(self) -> set[int]:
+        return {flight.held.batch.pk for flight in self._flights.values()}
 
     def _next(self) -> Rest | None:
-        due = min((one.due_at for one in self._ready()), default=None)
+        """When the next batch may go; None where none waits for its time."""
+        now, due = timezone.now(), None
+        for one in self._ready():
+            due = one.due_at if due is None else min(due, one.due_at)
+            if due <= now:
+                break
         if due is None:
             return None
-        if self._cancelled_at is not None:
-            due = min((held.batch.due_at for held in self._jobs.values()), default=due)
         if self._rest.due_at > due:
             return self._rest
         why = "the destination to work through what was sent" if self._jobs else ""
@@ -254,36 +287,23 @@ class Delivery:
             return LOOK_EVERY
         return min(LOOK_EVERY, max(0.005, (rest.due_at - timezone.now()).total_seconds()))
 
-    def _due(self) -> list[Open]:
-        """Batches to send, or whose job to look at, as many as slots are free."""
+    def _due(self, landed: int) -> list[Open]:
+        """Batches to send, or whose job to look at, as many as slots are free once those `landed` are."""
         now = timezone.now()
-        free = self._slots - len(self._flights)
-        flying = {flight.held.batch.pk for flight in self._flights.values()}
-        most_jobs = self._slots * OPEN_JOBS_PER_SLOT
-        due = []
-        jobs = len(self._jobs)
-        for one in self._ready():
-            if len(due) >= free:
-                break
-            if one.due_at > now or one.pk in flying:
-                continue
-            if one.pk not in self._jobs:
-                if self._cancelled_at is not None or jobs >= most_jobs:
-                    continue
-                jobs += 1
-            due.append(one)
-        return due
+        free = self._slots - len(self._flights) + landed
+        return list(islice((one for one in self._ready() if one.due_at <= now), free))
 
     def _allowed(self, wanted: int, now: datetime) -> int:
         """How many of the wanted calls may leave now. Grants are asked for ahead, a few at a time."""
         in_flight = len(self._flights)
-        if self._gate.left < wanted or time.monotonic() > self._slots_until:
+        free = self._gate.left - in_flight  # a call in flight may have to pay yet
+        if free < wanted or time.monotonic() > self._slots_until:
             grant = budget.take(
                 self._account.pk,
                 self._rules,
                 self._holder,
                 self._gate,
-                requests=max(0, max(wanted, GRANT) - self._gate.left),
+                requests=max(0, max(wanted, GRANT) - free),
                 slots=self._slots,
                 in_flight=in_flight,
             )
@@ -294,7 +314,7 @@ class Delivery:
                     datetime.fromtimestamp(grant.wait.until, tz=now.tzinfo),
                     budget.wait_text(grant.wait, self._way.adapter.label),
                 )
-        return max(0, min(wanted, self._gate.left, self._granted_slots - in_flight))
+        return max(0, min(wanted, self._gate.left - in_flight, self._granted_slots - in_flight))
 
     def _is_down(self, now: datetime) -> bool:
         """Whether the account's breaker is open. When its pause is over, a call may try."""
@@ -312,17 +332,11 @@ class Delivery:
         out = held.journal.call
         assert out is not None  # noqa: S101 - what was claimed has a call to make
         batch = held.batch
-        if held.call is None:
-            positions = held.journal.positions(out)
-            operations = held.payload.operations(batch.pk, self._way.mode, positions)
-            held.call = Call(f"{batch.pk}-{batch.attempt}", operations)
-        call = held.call
-        adapter = connect.open_adapter(
-            self._way.connection, gate=self._gate, call_id=call.id, session=self._session
-        )
+        adapter = self._open_adapter(held.call_id)
         target = self._way.target(batch.object_key)
-        future = self._pool.submit(_make, adapter, target, call, out.state)
-        self._flights[future] = Flight(held, call, adapter)
+        future = self._pool.submit(_make, adapter, target, held, self._way.mode, out)
+        self._flights[future] = Flight(held, adapter)
+        future.add_done_callback(self._landed.put)
 
     def _claim(self, due: Sequence[Open]) -> list[Held]:
         """Batches that may go now, marked as being sent; those whose job we look at are ours already."""
@@ -331,13 +345,10 @@ class Delivery:
             return []
         due = due[: self._allowed(len(due), now)]
         claimed = []
-        fresh = Batch.objects.in_bulk([one.pk for one in due if one.pk not in self._jobs])
         for one in due:
             held: Held | None = self._jobs.get(one.pk)
             if held is None:
-                batch = fresh[one.pk]
-                batch.run = self.run
-                held = settle.claim(batch, self._lease, now)
+                held = settle.claim(self._batch(one.pk), self._lease, now)
             if held is None:
                 self._lease.lose()
             out = held.journal.call
@@ -351,12 +362,22 @@ class Delivery:
                 claimed.append(held)
         return claimed
 
+    def _batch(self, pk: int) -> Batch:
+        """A batch to claim. The next ones are read with it; a claim notices if they are not as they were."""
+        if pk not in self._ahead:
+            held = self._jobs.keys() | self._flying()
+            next_ones = (other for other in self._open if other not in held)
+            self._ahead = Batch.objects.in_bulk({pk, *islice(next_ones, READ_AHEAD)})
+        batch = self._ahead.pop(pk)
+        batch.run = self.run
+        return batch
+
     # What came back
 
     def _drain(self) -> None:
         """Wait for calls in flight: what they bring is settled, whatever made us stop."""
         while self._flights and self._lease.is_held:
-            wait(self._flights, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+            self._await(LOOK_EVERY)
             self._turn(send=False)
 
     def _land(self, done: Sequence[Future[Answer]]) -> None:
@@ -411,7 +432,8 @@ class Delivery:
             case DestinationError():
                 error = str(answer)
                 journal.answered(
-                    [Outcome(Verdict.UNPROVED, error)] * len(flight.call.operations), converges=held.converges
+                    [Outcome(Verdict.UNPROVED, error)] * len(journal.positions(out)),
+                    converges=held.converges,
                 )
             case Exception():
                 journal.lost_answer()
@@ -496,6 +518,9 @@ class Delivery:
 
     def _watch_for_alike(self, held: Held) -> None:
         """Three batches refused whole in the same words are not about their rows."""
+        if held.journal.is_all_accepted:
+            self._alike = ("", 0)
+            return
         outcomes = held.journal.proved.values()
         words = {o.reason for o in outcomes if o.verdict is Verdict.REJECTED}
         if len(outcomes) < 2 or len(words) != 1 or any(o.verdict is not Verdict.REJECTED for o in outcomes):
@@ -515,10 +540,14 @@ class Delivery:
             Run.objects.filter(pk=self.run.pk, lease_token=self._lease.token).update(waits_for=waits_for)
 
 
-def _make(adapter: Adapter, target: Target, call: Call, state: Mapping[str, JSON] | None) -> Answer:
+def _make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> Answer:
     """One call, in a thread of its own: an answer, or the error that came instead."""
     try:
-        answer = adapter.send(target, call) if state is None else adapter.advance(target, call, state)
+        call = held.call
+        if call is None:
+            operations = held.payload.operations(held.batch.pk, mode, held.journal.positions(out))
+            call = held.call = Call(held.call_id, operations)
+        answer = adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)
     except Exception as error:  # every error is an answer; the conductor decides
         return error
     if not isinstance(answer, Pending) and len(answer) != len(call.operations):

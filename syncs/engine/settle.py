@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from destinations.contract import ACCEPTED, Adapter, Call, Verdict
+from destinations.contract import Adapter, Call, Verdict
 from destinations.models import Exchange
 from syncs.engine import bulk, reasons
 from syncs.engine.batches import Payload, write_outcomes
@@ -29,6 +29,11 @@ class Held:
     payload: Payload
     journal: Journal
     call: Call | None = None  # the one that is out, or that a job works on
+
+    @property
+    def call_id(self) -> str:
+        """Names the call at the destination and in our records of it."""
+        return f"{self.batch.pk}-{self.batch.attempt}"
 
     @property
     def converges(self) -> bool:
@@ -95,7 +100,7 @@ def settle(
     """
     now = timezone.now()
     totals = dict.fromkeys(Verdict, 0)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         told: list[RejectedRow] = []
         for held in settled:
             counts = _counts(held, failed_owners)
@@ -120,7 +125,7 @@ def settle(
                 lease.lose()
             for verdict, count in counts.items():
                 totals[verdict] += count
-            if any(o.verdict is not Verdict.ACCEPTED for o in held.journal.proved.values()):
+            if not held.journal.is_all_accepted:
                 told += reasons.of_outcomes(
                     held.batch,
                     held.payload,
@@ -132,7 +137,7 @@ def settle(
         if told:
             RejectedRow.objects.bulk_create(told, batch_size=500)
         if exchanges:
-            Exchange.objects.bulk_create(exchanges)
+            _keep_exchanges(exchanges)
         counted = _execute(
             f"""
             UPDATE {_RUN} SET accepted_count = accepted_count + %s, rejected_count = rejected_count + %s,
@@ -184,6 +189,8 @@ def failed_owners(run: Run) -> frozenset[str]:
 
 _BATCH = Batch._meta.db_table
 _RUN = Run._meta.db_table
+_EXCHANGE = Exchange._meta.db_table
+_EXCHANGE_FIELDS = [field for field in Exchange._meta.concrete_fields if not field.primary_key]
 _OURS = f"""
     id = %s AND status = 'sending' AND attempt = %s AND lease_token = %s AND EXISTS (
         SELECT 1 FROM {_RUN} WHERE id = %s AND lease_token = %s)
@@ -202,6 +209,20 @@ def _execute(statement: str, values: tuple[Any, ...]) -> int:
         return int(cursor.rowcount)
 
 
+def _keep_exchanges(exchanges: Sequence[Exchange]) -> None:
+    names = [field.attname for field in _EXCHANGE_FIELDS]
+    rows = [
+        [
+            field.get_db_prep_save(getattr(one, name), connection)
+            for field, name in zip(_EXCHANGE_FIELDS, names, strict=True)
+        ]
+        for one in exchanges
+    ]
+    marks = ", ".join(["%s"] * len(names))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {_EXCHANGE} ({', '.join(names)}) VALUES ({marks})", rows)
+
+
 def _token(lease: Lease) -> Any:
     return Run._meta.get_field("lease_token").get_db_prep_value(lease.token, connection)
 
@@ -211,8 +232,9 @@ def _counts(held: Held, failed_owners: frozenset[str]) -> Mapping[Verdict, int]:
     counts = dict.fromkeys(Verdict, 0)
     rows = held.batch.stage != Batch.Stage.COMPANIONS
     proved = held.journal.proved
-    if not failed_owners and all(outcome is ACCEPTED for outcome in proved.values()):
-        counts[Verdict.ACCEPTED] = len(held.payload.counted(proved))
+    if not failed_owners and held.journal.is_all_accepted:
+        whole = held.batch.row_count == held.batch.operation_count == len(proved)
+        counts[Verdict.ACCEPTED] = len(proved) if whole else len(held.payload.counted(proved))
         return counts
     for at in held.payload.counted(proved):
         verdict = proved[at].verdict
