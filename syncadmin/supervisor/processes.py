@@ -28,12 +28,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program to run. `answers_at`: address and port, when it is ready. `once`: it may end, for good."""
+    """A program to keep running. `answers_at`: address and port where it answers when it is ready."""
 
     name: str
     argv: tuple[str, ...]
     answers_at: tuple[str, int] | None = None
-    once: bool = False
 
 
 def mark_of(name: str, data_dir: Path) -> str:

@@ -9,11 +9,6 @@ from syncadmin.supervisor.processes import Service
 MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
-def once(*argv: str) -> Service:
-    """A manage.py command that is run one time, when everything else is up."""
-    return Service("command", (sys.executable, MANAGE, *argv), once=True)
-
-
 def web(address: str, port: int) -> Service:
     host = f"[{address}]" if ":" in address else address
     argv = (

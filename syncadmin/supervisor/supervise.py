@@ -4,7 +4,6 @@ import fcntl
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -78,11 +77,6 @@ class Child:
     start_after: float = 0.0
     start_count: int = 0
     early_deaths: int = 0
-    is_done: bool = False
-
-    @property
-    def needs_start(self) -> bool:
-        return self.process is None and not self.is_done
 
     @property
     def is_ready(self) -> bool:
@@ -145,16 +139,11 @@ class Supervisor:
             status = child.process.poll() if child.process else None
             if status is not None:
                 self._bury(child, status)
-            if child.needs_start and time.monotonic() >= child.start_after and self._may_start(child):
+            if child.process is None and time.monotonic() >= child.start_after:
                 self._start(child)
         self._heal()
         if time.monotonic() >= self.beat_after:
             self._beat()
-
-    def _may_start(self, child: Child) -> bool:
-        """What runs once waits until everything else is there."""
-        others = [other for other in self.children if not other.service.once]
-        return not child.service.once or all(other.is_ready for other in others)
 
     def _start(self, child: Child) -> None:
         if killed := processes.kill(child.mark):
@@ -170,15 +159,6 @@ class Supervisor:
         lived = time.monotonic() - child.started
         child.process = None
         processes.kill(child.mark)
-        if child.service.once:
-            child.is_done = True
-            log.log(
-                logging.INFO if status == 0 else logging.WARNING,
-                "The %s ended (%s).",
-                child.service.name,
-                _words(status),
-            )
-            return
         child.early_deaths = child.early_deaths + 1 if lived < LONG_LIFE_SECONDS else 1
         pause = pause_before_start(child.early_deaths)
         child.start_after = time.monotonic() + pause
@@ -243,7 +223,7 @@ class Supervisor:
             "queue_problem": self.watcher.problem if self.watcher else "",
             "services": {child.service.name: _state(child) for child in self.children},
         }
-        draft = self.run_dir / f".supervisor.{secrets.token_hex(4)}"
+        draft = self.run_dir / ".supervisor.json"
         try:
             draft.write_text(json.dumps(state, indent=1))
             draft.replace(self.run_dir / "supervisor.json")

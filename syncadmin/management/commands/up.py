@@ -1,6 +1,5 @@
 """`manage.py up`: everything that an installation needs, in one foreground command."""
 
-import shlex
 from argparse import ArgumentParser
 from typing import Any
 
@@ -33,9 +32,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sandbox", action="store_true", default=settings.SANDBOX, help="Run the sandbox too."
         )
-        parser.add_argument(
-            "--then", metavar="COMMAND", help="A manage.py command to run once, when everything is up."
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         address, port = options["address"], options["port"]
@@ -49,8 +45,6 @@ class Command(BaseCommand):
             wanted.append(services.web(address, port))
         if not options["no_worker"]:
             wanted.append(services.worker())
-        if options["then"]:
-            wanted.append(services.once(*shlex.split(options["then"])))
         try:
             lock = the_only_one(settings.DATA_DIR / "run")
             for service in wanted:
