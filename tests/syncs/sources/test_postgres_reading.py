@@ -240,6 +240,17 @@ def test_a_query_can_be_stopped_from_another_thread(warehouse_reader: MakeReader
     assert caught.value.message == "The query was stopped here."
 
 
+def test_a_query_that_is_stopped_before_it_began_does_not_run(warehouse_reader: MakeReader) -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(SourceError, match="stopped here"),
+        warehouse_reader().read("select pg_sleep(30)") as rows,
+    ):
+        rows.stop()
+        list(rows)
+    assert time.monotonic() - started < 10
+
+
 def test_leaving_early_ends_the_query_at_the_server(postgres_reader: MakeReader, database: Database) -> None:
     sql = "select i, case when i > 1000 then pg_sleep(60) end from generate_series(1, 5000) i"
     started = time.monotonic()
