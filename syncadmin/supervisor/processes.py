@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -39,11 +40,19 @@ def mark_of(name: str, data_dir: Path) -> str:
     return f"{name}@{data_dir}"
 
 
-def start(service: Service, mark: str, *, folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start(
+    service: Service, mark: str, *, folder: Path, env: Mapping[str, str], output: IO[str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start it in a process group of its own (Ctrl-C is ours to handle), ending with us."""
     command = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *service.argv]
     return subprocess.Popen(
-        command, cwd=folder, env={**env, MARK: mark}, stdin=subprocess.DEVNULL, process_group=0
+        command,
+        cwd=folder,
+        env={**env, MARK: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        process_group=0,
     )
 
 

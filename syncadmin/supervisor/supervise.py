@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from syncadmin.supervisor import processes
 from syncadmin.supervisor.decisions import LONG_LIFE_SECONDS, PoolWatch, pause_before_start
@@ -33,16 +34,35 @@ class CannotStart(Exception):
     """The services cannot be started here. The message says why and what to do."""
 
 
-def the_only_one(run_dir: Path) -> IO[str]:
-    """Take the lock of this DATA_DIR, for as long as the file that is returned stays open."""
+Place: TypeAlias = tuple[str, int, str]  # address, port, and how to choose another, for people
+
+
+@contextmanager
+def take_over(services: Sequence[Service], places: Sequence[Place], *, data_dir: Path) -> Iterator[None]:
+    """Be the only supervisor of this DATA_DIR, with nothing left over from the last and all ports free.
+
+    CannotStart where that is not to be had.
+    """
+    with _the_only_one(data_dir / "run"):
+        for service in services:
+            processes.clear(processes.mark_of(service.name, data_dir), patience=ORPHAN_SECONDS)
+        for place in places:
+            _must_be_free(*place)
+        yield
+
+
+def _the_only_one(run_dir: Path) -> IO[str]:
+    """Take the lock, for as long as the file that is returned stays open."""
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = (run_dir / "supervisor.lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
+        holder = lock.read().strip() or "?"
+        lock.close()
         raise CannotStart(
-            f"`manage.py up` is already running on {run_dir.parent} (process {lock.read().strip() or '?'}). "
+            f"Syncadmin is already running on {run_dir.parent} (process {holder}). "
             "Stop that one first, or give this one a DATA_DIR of its own."
         ) from None
     lock.truncate(0)
@@ -51,8 +71,8 @@ def the_only_one(run_dir: Path) -> IO[str]:
     return lock
 
 
-def must_be_free(address: str, port: int, *, how: str) -> None:
-    """Raise CannotStart where nobody could listen on the address and port. `how` says how to change them."""
+def _must_be_free(address: str, port: int, how: str) -> None:
+    """Raise CannotStart where nobody could listen there."""
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as listener:
@@ -101,12 +121,15 @@ class Supervisor:
         folder: Path,
         watcher: Watcher | None,
         pool_watch: PoolWatch,
+        output: IO[str] | None = None,
     ) -> None:
+        """`output` is where the services write, None for where we do."""
         self.children = [Child(s, processes.mark_of(s.name, data_dir)) for s in services]
         self.run_dir = data_dir / "run"
         self.folder = folder
         self.watcher = watcher
         self.pool_watch = pool_watch
+        self.output = output
         self.started_at = datetime.now(UTC)
         self.beat_after = 0.0
         self.healed_count = 0
@@ -148,7 +171,9 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         if killed := processes.kill(child.mark):
             log.warning("Ended %s left-over processes of the %s.", killed, child.service.name)
-        child.process = processes.start(child.service, child.mark, folder=self.folder, env=os.environ)
+        child.process = processes.start(
+            child.service, child.mark, folder=self.folder, env=os.environ, output=self.output
+        )
         child.started = time.monotonic()
         child.started_at = datetime.now(UTC)
         child.start_count += 1

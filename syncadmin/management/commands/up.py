@@ -9,16 +9,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from syncadmin.checks import is_loopback
-from syncadmin.supervisor import processes, services
+from syncadmin.supervisor import services
 from syncadmin.supervisor.decisions import PoolWatch
 from syncadmin.supervisor.doorbells import Watcher
-from syncadmin.supervisor.supervise import (
-    ORPHAN_SECONDS,
-    CannotStart,
-    Supervisor,
-    must_be_free,
-    the_only_one,
-)
+from syncadmin.supervisor.supervise import CannotStart, Supervisor, take_over
 
 
 class Command(BaseCommand):
@@ -38,40 +32,41 @@ class Command(BaseCommand):
         if not 1 <= port <= 65535:
             raise CommandError(f"--port must be from 1 to 65535, not {port}.")
         _must_be_prepared(web=not options["no_web"])
-        wanted = []
+        wanted, places = [], []
         if options["sandbox"]:
             wanted.append(services.sandbox())
+            places.append(("127.0.0.1", settings.SANDBOX_PORT, "SANDBOX_PORT in the environment"))
         if not options["no_web"]:
             wanted.append(services.web(address, port))
+            places.append((address, port, "`--port 8001`, or PORT in the environment"))
         if not options["no_worker"]:
             wanted.append(services.worker())
+        supervisor = Supervisor(
+            wanted,
+            data_dir=settings.DATA_DIR,
+            folder=settings.BASE_DIR,
+            watcher=None if options["no_worker"] else Watcher(),
+            pool_watch=PoolWatch(patience=settings.STUCK_SECONDS),
+        )
+        connections.close_all()
         try:
-            lock = the_only_one(settings.DATA_DIR / "run")
-            for service in wanted:
-                processes.clear(processes.mark_of(service.name, settings.DATA_DIR), patience=ORPHAN_SECONDS)
-            if not options["no_web"]:
-                must_be_free(address, port, how="`--port 8001`, or PORT in the environment")
-            if options["sandbox"]:
-                must_be_free("127.0.0.1", settings.SANDBOX_PORT, how="SANDBOX_PORT in the environment")
+            with take_over(wanted, places, data_dir=settings.DATA_DIR):
+                if not options["no_web"]:
+                    self._greet(address, port)
+                supervisor.run()
         except CannotStart as error:
             raise CommandError(str(error)) from None
+        except KeyboardInterrupt:  # before there was anything to stop
+            self.stdout.write("Stopped.")
+
+    def _greet(self, address: str, port: int) -> None:
         if settings.DEBUG and not is_loopback(address):
             self.stderr.write(
                 f"Development mode (DEBUG=1) is served on {address}, where others can reach it."
             )
-        if not options["no_web"]:
-            host = f"[{address}]" if ":" in address else address
-            self.stdout.write(f"Syncadmin serves http://{host}:{port}/ (Ctrl-C stops it).")
-            self.stdout.flush()  # a pipe would keep it until the end
-        connections.close_all()
-        with lock:
-            Supervisor(
-                wanted,
-                data_dir=settings.DATA_DIR,
-                folder=settings.BASE_DIR,
-                watcher=None if options["no_worker"] else Watcher(),
-                pool_watch=PoolWatch(patience=settings.STUCK_SECONDS),
-            ).run()
+        host = f"[{address}]" if ":" in address else address
+        self.stdout.write(f"Syncadmin serves http://{host}:{port}/ (Ctrl-C stops it).")
+        self.stdout.flush()  # a pipe would keep it until the end
 
 
 def _must_be_prepared(*, web: bool) -> None:
