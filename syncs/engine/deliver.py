@@ -140,6 +140,8 @@ class Delivery:
         self._slots = self._rules.concurrency
         self._gate = budget.Gate()
         self._holder = str(lease.token)
+        if lease.former is not None:
+            budget.release(self._account.pk, self._rules, str(lease.former), self._gate)
         self._session: requests.Session = connect.session(self._slots)
         self._open_adapter = connect.opener(way.connection, gate=self._gate, session=self._session)
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="call")

@@ -31,11 +31,15 @@ class LostLease(Exception):
 
 
 class Lease:
-    """Held from `take` until the end of its `with` block, renewed by a thread of its own."""
+    """Held from `take` until the end of its `with` block, renewed by a thread of its own.
 
-    def __init__(self, run_id: int, token: UUID) -> None:
+    `former` is the token of a holder that died with it: what that one had taken is free again.
+    """
+
+    def __init__(self, run_id: int, token: UUID, former: UUID | None = None) -> None:
         self.run_id = run_id
         self.token = token
+        self.former = former
         self._good_until = time.monotonic() + LASTS
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{run_id}", daemon=True)
@@ -57,7 +61,7 @@ class Lease:
                 served_at=now,
             )
         )
-        return cls(run.pk, token) if taken else None
+        return cls(run.pk, token, run.lease_token) if taken else None
 
     def __enter__(self) -> Self:
         self._thread.start()
