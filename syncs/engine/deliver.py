@@ -60,6 +60,8 @@ LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
 READ_AHEAD = 8  # batches read at once: a query costs as much as a few batches
 LANDING = 0.001  # seconds to wait after a call landed: those that land together are written together
 
+_TILL_SETTLED = "Waiting until an unanswered request of an earlier run can no longer take effect."
+
 Answer = Sequence[Outcome] | Pending | Exception
 
 
@@ -216,12 +218,11 @@ class Delivery:
     def _turn(self, *, send: bool) -> None:
         """Write what came back and claim what goes next, in one transaction; then let it go."""
         self._await(0)
-        done, self._done = self._done, []
-        due = self._due(len(done)) if send else []
-        if not done and not due:
+        due = self._due(len(self._done)) if send else []
+        if not self._done and not due:
             return
         with transaction.atomic():
-            self._land(done)
+            self._land()
             claimed = self._claim(due) if due and self._stop is None else []
         for held in claimed:
             self._launch(held)
@@ -280,8 +281,14 @@ class Delivery:
             return None
         if self._rest.due_at > due:
             return self._rest
-        why = "the destination to work through what was sent" if self._jobs else ""
-        return Rest(due, f"Waiting for {why}." if why else "")
+        if self._jobs:
+            return Rest(due, "Waiting for the destination to work through what was sent.")
+        return Rest(due, _TILL_SETTLED if self._is_late else "")
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether nothing is left but what waits out an unanswered request."""
+        return all(one.stage == Batch.Stage.LATE_ROWS for one in self._open.values())
 
     def _patience(self, rest: Rest | None) -> float:
         """Seconds to wait for a call in flight: until another may go."""
@@ -382,11 +389,12 @@ class Delivery:
             self._await(LOOK_EVERY)
             self._turn(send=False)
 
-    def _land(self, done: Sequence[Future[Answer]]) -> None:
-        """Settle, or keep, the batches whose calls are done."""
+    def _land(self) -> None:
+        """Settle, or keep, the batches whose calls are done. Where that fails for one, the others are left."""
         settled: list[Held] = []
         exchanges: list[Exchange] = []
-        for future in done:
+        while self._done:
+            future = self._done.pop()
             flight = self._flights.pop(future)
             exchanges += connect.exchange_rows(
                 flight.adapter, self._way.connection, team_id=self.run.team_id, subject=self.run.public_id
@@ -422,7 +430,7 @@ class Delivery:
                 journal.failed(
                     error, may_be_applied=answer.may_be_applied, counts=not opened, converges=held.converges
                 )
-                pause = _backoff(out.failures)
+                pause = _backoff(max(out.failures, out.missed))
                 self._give_up_overdue(journal, now)
             case Rejected() if not looking:
                 self._answered()

@@ -25,7 +25,7 @@ class Out:
 
     `at` None means all of the batch. `state` is what `Adapter.advance` needs while the service works on
     it, `since` when that began. `failures` counts used-up attempts, `looks` how often a pending job was
-    looked at. Halves of one call share a `pair` and know its `refusal`; a half that was refused alike is
+    looked at, `missed` how many looks in a row failed. Halves of one call share a `pair` and know its `refusal`; a half that was refused alike is
     `suspect` until the other half has its answer.
     """
 
@@ -34,6 +34,7 @@ class Out:
     since: str = ""
     failures: int = 0
     looks: int = 0
+    missed: int = 0
     pair: int = 0
     refusal: str = ""
     suspect: bool = False
@@ -103,6 +104,7 @@ class Journal:
             call.since = now.isoformat()
         else:
             call.looks += 1
+            call.missed = 0
         call.state = dict(state)
 
     def lost_answer(self) -> None:
@@ -136,10 +138,12 @@ class Journal:
         call = self.calls[0]
         if may_be_applied and call.state is None:
             self.lost = True
-        if counts:
+        if counts and call.state is None:
             call.failures += 1
+        elif counts:
+            call.missed += 1
         stuck = may_be_applied and call.state is None and not converges
-        if call.failures < MOST_ATTEMPTS and not stuck:
+        if max(call.failures, call.missed) < MOST_ATTEMPTS and not stuck:
             return True
         doubt = self.lost or call.state is not None
         self.calls.pop(0)

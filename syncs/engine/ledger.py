@@ -56,11 +56,19 @@ DOUBT = bulk.Upsert(
         fingerprint = NULL, settles_at = excluded.settles_at, run_number = excluded.run_number,
         {_FORGET_REFUSAL}""",
 )
-REFUSED = bulk.Upsert(
+REFUSED = bulk.Upsert(  # with `settles_at` where an answer was lost before: then it is in doubt as well
     _TABLE,
-    _ROW | {"refused_fingerprint": "bigint", "next_try_run": "int", "next_try_at": "timestamptz"},
+    _ROW
+    | {
+        "refused_fingerprint": "bigint",
+        "next_try_run": "int",
+        "next_try_at": "timestamptz",
+        "settles_at": "timestamptz",
+    },
     key=("sync_id", "generation", "key"),
-    update="""
+    update=f"""
+        fingerprint = CASE WHEN excluded.settles_at IS NULL THEN {_TABLE}.fingerprint END,
+        settles_at = COALESCE(excluded.settles_at, {_TABLE}.settles_at),
         refused_fingerprint = excluded.refused_fingerprint, refused_count = excluded.refused_count,
         next_try_run = excluded.next_try_run, next_try_at = excluded.next_try_at""",
 )
@@ -122,7 +130,8 @@ def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> 
     now = timezone.now()
     payload, settled = Payload(bytes(batch.payload)), read_outcomes(bytes(batch.outcomes))
     part = int(batch.stage == Batch.Stage.COMPANIONS)
-    settles_at = bulk.moment((batch.last_sent_at or now) + timedelta(seconds=settle_seconds))
+    # From when nobody waited for an answer any more: it may have been lost long after the call was sent.
+    settles_at = bulk.moment((batch.settled_at or now) + timedelta(seconds=settle_seconds))
 
     def common(row: Row, refusals: int = 0) -> tuple[Any, ...]:
         key = ledger_key(row.key_text, part)
@@ -142,7 +151,8 @@ def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> 
         fingerprint, count = counts.get(ledger_key(row.key_text, part), (None, 0))
         count = count + 1 if fingerprint == row.fingerprint else 1
         next_run, next_at = next_try(count, run.number, now)
-        return (*common(row, count), row.fingerprint, next_run, bulk.moment(next_at))
+        settles = settles_at if settled.lost else None
+        return (*common(row, count), row.fingerprint, next_run, bulk.moment(next_at), settles)
 
     rows = {
         ACCEPTED: [accepted(at) for at in settled.accepted],

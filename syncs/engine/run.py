@@ -244,10 +244,11 @@ def _deliver(
 
 def _finish(run: Run, lease: Lease) -> None:
     """Settle what will not be sent any more, fold the ledger, name the end."""
-    way = way_of(run.sync)
-    if run.ending:
-        settle.abandon(run, lease, adapter=way.adapter, companion=way.companion(run.sync.object_key))
-    ledger.fold(run, lease, settle_seconds=way.limits.settle_seconds)
+    if run.batches.filter(attempt__gt=0, folded_at__isnull=True).exists():
+        way = way_of(run.sync)
+        if run.ending:
+            settle.abandon(run, lease, adapter=way.adapter, companion=way.companion(run.sync.object_key))
+        ledger.fold(run, lease, settle_seconds=way.limits.settle_seconds)
     run.refresh_from_db()
     bad = run.invalid_count + run.rejected_count + run.in_doubt_count
     end = run.ending or (Run.Status.ATTENTION if bad else Run.Status.SUCCEEDED)
@@ -288,7 +289,8 @@ def _end(run: Run, lease: Lease, ending: Run.Status, reason: str) -> None:
 
 
 def _rest(run: Run, lease: Lease, rest: Rest) -> None:
-    Run.objects.filter(pk=run.pk, lease_token=lease.token).update(
+    """Say when the run is due again. One that was cancelled meanwhile is due already."""
+    Run.objects.filter(pk=run.pk, lease_token=lease.token, cancel_requested_at__isnull=True).update(
         due_at=rest.due_at, waits_for=rest.waits_for
     )
 
