@@ -390,7 +390,7 @@ class Delivery:
             self._turn(send=False)
 
     def _land(self) -> None:
-        """Settle, or keep, the batches whose calls are done. Where that fails for one, the others are left."""
+        """Settle, or keep, the batches whose calls are done. If one fails, the others are left for later."""
         settled: list[Held] = []
         exchanges: list[Exchange] = []
         while self._done:

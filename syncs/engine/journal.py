@@ -25,8 +25,8 @@ class Out:
 
     `at` None means all of the batch. `state` is what `Adapter.advance` needs while the service works on
     it, `since` when that began. `failures` counts used-up attempts, `looks` how often a pending job was
-    looked at, `missed` how many looks in a row failed. Halves of one call share a `pair` and know its `refusal`; a half that was refused alike is
-    `suspect` until the other half has its answer.
+    looked at, `missed` how many looks in a row failed. Halves of one call share a `pair` and know its
+    `refusal`; a half that was refused alike is `suspect` until the other half has its answer.
     """
 
     at: list[int] | None = None
