@@ -51,7 +51,7 @@ class _Writer:
             self._remember(connection)
         for sync in plan.syncs:
             self._sync(sync)
-        self._start_generations(sync.pk for sync in plan.bystanders)
+        start_generations(sync.pk for sync in plan.bystanders)
 
     def _hold_runs_back(self) -> None:
         """Lock the syncs whose meaning changes, as starting a run does, and look again."""
@@ -153,34 +153,42 @@ class _Writer:
             budget.spend(account.pk, rules, len(rows))
 
     def _sync(self, goal: SyncGoal) -> None:
-        if not goal.changes() and not goal.new_generation:
-            return
-        new_generation, new_mapping = goal.new_generation, goal.has_new_mapping
-        sync = goal.existing or Sync(team=self._team, name=goal.name)
-        sync.model = self._models[goal.model.name]
-        sync.connection = self._connections[goal.connection.name]
-        sync.object_key, sync.mode, sync.upsert_key = (
-            goal.draft.object,
-            goal.draft.mode,
-            goal.draft.upsert_key,
-        )
-        sync.keep_records, sync.paused = goal.keep_records, goal.paused
-        if goal.existing is None:
-            sync.save()
-        else:
-            sync.save(update_fields=_COLUMNS)
-        if new_generation:
-            self._start_generations([sync.pk])
-        if new_mapping:
-            FieldMapping.objects.filter(sync=sync).delete()
-            FieldMapping.objects.bulk_create(mapping_rows(sync, goal.draft.mapping))
-            ledger.release_refused(Sync.objects.get(pk=sync.pk))
+        if goal.changes() or goal.new_generation:
+            write_sync(
+                goal,
+                team=self._team,
+                model=self._models[goal.model.name],
+                connection=self._connections[goal.connection.name],
+            )
 
-    def _start_generations(self, keys: Iterable[int]) -> None:
-        Sync.objects.filter(pk__in=list(keys)).update(generation=F("generation") + 1)
+
+def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Connection) -> Sync:
+    """Write a sync with its mapping, in the caller's transaction. A new meaning starts a new generation."""
+    new_generation, new_mapping = goal.new_generation, goal.has_new_mapping
+    sync = goal.existing or Sync(team=team)
+    sync.name, sync.model, sync.connection = goal.name, model, connection
+    sync.object_key, sync.mode, sync.upsert_key = goal.draft.object, goal.draft.mode, goal.draft.upsert_key
+    sync.keep_records, sync.paused = goal.keep_records, goal.paused
+    if goal.existing is None:
+        sync.save()
+    else:
+        sync.save(update_fields=_COLUMNS)
+    if new_generation:
+        start_generations([sync.pk])
+    if new_mapping:
+        FieldMapping.objects.filter(sync=sync).delete()
+        FieldMapping.objects.bulk_create(mapping_rows(sync, goal.draft.mapping))
+        ledger.release_refused(Sync.objects.get(pk=sync.pk))
+    return sync
+
+
+def start_generations(keys: Iterable[int]) -> None:
+    """Begin a new ledger for each of these syncs: every row is sent again."""
+    Sync.objects.filter(pk__in=list(keys)).update(generation=F("generation") + 1)
 
 
 _COLUMNS = [
+    "name",
     "model",
     "connection",
     "object_key",

@@ -6,6 +6,7 @@ from syncs.models.rejected_row import RejectedRow
 from syncs.models.run import Run
 from syncs.models.source import Source
 from syncs.models.sync import Sync
+from syncs.models.sync_draft import SyncDraft
 
 __all__ = [
     "Batch",
@@ -17,4 +18,5 @@ __all__ = [
     "Run",
     "Source",
     "Sync",
+    "SyncDraft",
 ]
