@@ -1,11 +1,12 @@
 """One execution of a sync."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import uuid4
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from syncadmin.teams.models import Team, User
 from syncs.models.sync import Sync
@@ -151,3 +152,23 @@ class Run(models.Model):
     @property
     def is_over(self) -> bool:
         return self.status not in self.ACTIVE
+
+    @property
+    def attention_count(self) -> int:
+        """Rows that need somebody: stopped for their data, refused, or in doubt."""
+        return self.invalid_count + self.rejected_count + self.in_doubt_count
+
+    @property
+    def pending_count(self) -> int:
+        """Rows that are still to be sent: in this run, or refused before and due later."""
+        return self.waiting_count + self.deferred_count
+
+    @property
+    def settled_count(self) -> int:
+        """Planned rows of which it is known what became of them."""
+        return self.planned_count - self.waiting_count
+
+    @property
+    def took(self) -> timedelta | None:
+        """From its first step to its end, or until now. None: it has not begun."""
+        return (self.finished_at or timezone.now()) - self.started_at if self.started_at else None

@@ -1,0 +1,76 @@
+"""Runs as people read them: the words and the colour of a state, times, and lengths of time."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from syncadmin.lib import shown
+from syncs.models import Run
+
+register = template.Library()
+
+# What a run's state is called where there is room for a word or two, and the badge's colour.
+STATES: dict[str, tuple[str, str]] = {
+    Run.Status.QUEUED: ("Queued", ""),
+    Run.Status.PLANNING: ("Reading", "busy"),
+    Run.Status.DELIVERING: ("Sending", "busy"),
+    Run.Status.FINISHING: ("Finishing", "busy"),
+    Run.Status.SUCCEEDED: ("Succeeded", "good"),
+    Run.Status.ATTENTION: ("Needs attention", "warn"),
+    Run.Status.STOPPED: ("Stopped", "bad"),
+    Run.Status.CANCELLED: ("Cancelled", ""),
+}
+
+
+@register.simple_tag
+def run_badge(run: Run) -> SafeString:
+    """The run's state as a label."""
+    words, tone = STATES[run.status]
+    if run.dry_run and run.status == Run.Status.SUCCEEDED:
+        words = "Nothing sent: a try"
+    if run.cancel_requested_at is not None and not run.is_over:
+        words = "Being cancelled"
+    return format_html('<span class="badge {}">{}</span>', tone, words)
+
+
+@register.simple_tag(takes_context=True)
+def here_with(context: template.Context, **changed: object) -> str:
+    """The page's own address with other parameters; an empty one goes."""
+    query = context["request"].GET.copy()
+    for name, value in changed.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.filter
+def duration(length: timedelta | None) -> str:
+    """ "12 s", "3 min 20 s"; a dash where there is none."""
+    return shown.duration(length)
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString:
+    """A time in the reader's zone: day and minute to read, second and zone on hovering."""
+    if at is None:
+        return SafeString(shown.NOTHING)
+    local = timezone.localtime(at)
+    year = "" if local.year == timezone.localtime().year else " Y"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        date_format(local, "l j F Y, H:i:s T"),
+        date_format(local, f"j M{year}, H:i"),
+    )
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """The short name of the reader's time zone: "CEST"."""
+    return timezone.localtime().tzname() or ""
