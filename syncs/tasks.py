@@ -4,17 +4,19 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from syncadmin.lib import stopping
-from syncs.engine import doorbell, pruning
+from syncs.engine import doorbell, faults, pruning
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
 from syncs.models import Run
 
 TASK_SECONDS = 120.0  # after which a task hands over to the next ring
-PATIENCE_SECONDS = 3.0  # how long a task waits for the next run to come due
+PATIENCE_SECONDS = 20.0  # how long a task waits for the next run to come due: a tick may be a minute away
+PUT_OFF = timedelta(minutes=1)
 
 
 def work() -> int:
@@ -42,6 +44,10 @@ def work() -> int:
                 )
         except LostLease:
             continue
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as fault:  # of a run that cannot even be ended: the others go on
+            _put_off(run, faults.tell(run, fault))
     doorbell.ring()
     return slices
 
@@ -55,6 +61,10 @@ def tick() -> None:
 def prune() -> dict[str, int]:
     """Each day: take away what is no longer needed."""
     return pruning.prune()
+
+
+def _put_off(run: Run, reason: str) -> None:
+    Run.objects.active().filter(pk=run.pk).update(due_at=timezone.now() + PUT_OFF, waits_for=reason)
 
 
 def _is_near() -> bool:

@@ -41,7 +41,7 @@ from destinations.errors import (
     Temporary,
 )
 from destinations.models import Connection, Exchange
-from syncs.engine import settle
+from syncs.engine import faults, settle
 from syncs.engine.journal import Journal, Out
 from syncs.engine.lease import Lease
 from syncs.engine.settle import Held
@@ -446,8 +446,9 @@ class Delivery:
                     converges=held.converges,
                 )
             case Exception():
-                journal.lost_answer()
-                error = f"A fault in Syncadmin, please report it: {type(answer).__name__}: {answer}"
+                if not looking:
+                    journal.lost_answer()
+                error = faults.tell(self.run, answer)
                 self._stop = Stop(error)
             case _:
                 self._answered()

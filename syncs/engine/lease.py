@@ -85,6 +85,15 @@ class Lease:
         if not self.is_held:
             self.lose()
 
+    def fence(self) -> None:
+        """In a transaction: LostLease unless the lease is ours in the database, where it stays until the end.
+
+        For writes that have no condition of their own: a worker may have slept since it last looked.
+        """
+        ours = Run.objects.filter(pk=self.run_id, lease_token=self.token)
+        if ours.select_for_update(no_key=True).values_list("pk").first() is None:
+            self.lose()
+
     def lose(self) -> NoReturn:
         """A fenced write met another worker's lease."""
         self._good_until = 0

@@ -66,6 +66,7 @@ class PlanWriter:
                     for at, one in enumerate(batch)
                 ]
             with transaction.atomic():
+                self._lease.fence()
                 Batch.objects.bulk_create(rows)
                 bulk.insert(_INDEX, _INDEX_COLUMNS, index)
         return self._number - first
@@ -74,7 +75,9 @@ class PlanWriter:
         """Write rows that are not sent, each with its reason."""
         for at in range(0, len(rows), REJECTED_A_WRITE):
             self._lease.demand()
-            RejectedRow.objects.bulk_create(rows[at : at + REJECTED_A_WRITE])
+            with transaction.atomic():
+                self._lease.fence()
+                RejectedRow.objects.bulk_create(rows[at : at + REJECTED_A_WRITE])
 
     def _batch(self, batch: Sequence[Planned], layout: Layout, stage: Batch.Stage, object_key: str) -> Batch:
         return Batch(

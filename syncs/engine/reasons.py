@@ -6,6 +6,7 @@ from destinations.contract import JSON, Adapter, Outcome, Verdict
 from syncs.engine.batches import Payload
 from syncs.engine.extract import Unfit
 from syncs.engine.keys import row_key
+from syncs.engine.plain import mended
 from syncs.engine.plan import Clash, Twin
 from syncs.models import Batch, RejectedRow, Run
 
@@ -109,7 +110,7 @@ def of_outcomes(
         if outcome.verdict is Verdict.ACCEPTED:
             continue
         row = payload.row(at)
-        reason = outcome.reason or "The destination gave no reason."
+        reason = mended(outcome.reason) or "The destination gave no reason."
         if outcome.verdict is Verdict.UNPROVED:
             stage, problem, who = Stage.IN_DOUBT, "in_doubt", Who.NOBODY
             reason = (

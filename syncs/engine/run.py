@@ -8,9 +8,7 @@ Whoever calls `serve` holds the run's lease. A crash on any line leaves a run th
 where the database says it is.
 """
 
-import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -26,7 +24,7 @@ from destinations.contract import Field, Kind, Mode
 from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import doorbell, ledger, settle
+from syncs.engine import doorbell, faults, ledger, settle
 from syncs.engine.deliver import Delivery, Rest, Stop, Way
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken, Rule, Shape
@@ -40,8 +38,6 @@ from syncs.sources.base import Reader, SourceError
 PLAN_LASTS = timedelta(hours=1)
 FOREVER = float("inf")
 STOPPERS = (Stop, SourceError, MappingBroken, ScratchFull, UnreadableSecret, DestinationError)
-
-log = logging.getLogger(__name__)
 
 
 class AlreadyRunning(Exception):
@@ -178,13 +174,7 @@ def serve(
     except (LostLease, OperationalError, InterfaceError):
         raise
     except Exception as fault:
-        # Only where it happened: a message could hold a row's values.
-        where = "".join(traceback.format_tb(fault.__traceback__))
-        log.error("run %s: %s\n%s", run.public_id, type(fault).__name__, where)
-        reason = (
-            f"A fault in Syncadmin ({type(fault).__name__}); whoever hosts it finds the place in its log."
-        )
-        _end(run, lease, Run.Status.STOPPED, reason)
+        _end(run, lease, Run.Status.STOPPED, faults.tell(run, fault))
     if run.status == Run.Status.FINISHING:
         _finish(run, lease)
     look()

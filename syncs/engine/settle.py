@@ -167,12 +167,14 @@ def abandon(run: Run, lease: Lease, *, adapter: type[Adapter], companion: str) -
         batch.run = run
         sent_at = batch.last_sent_at
         was_sending = batch.status == Batch.Status.SENDING
-        held = claim(batch, lease, timezone.now())
-        if held is None:
-            lease.lose()
-        Batch.objects.filter(pk=batch.pk).update(last_sent_at=sent_at)
-        held.journal.abandon("the run ended before the answer came.", sending=was_sending)
-        settle(run, [held], [], lease, failed_owners=failed_owners(run), adapter=adapter, companion=companion)
+        owners = failed_owners(run)
+        with transaction.atomic():  # claimed alone, it would look as if it had been sent
+            held = claim(batch, lease, timezone.now())
+            if held is None:
+                lease.lose()
+            Batch.objects.filter(pk=batch.pk).update(last_sent_at=sent_at)
+            held.journal.abandon("the run ended before the answer came.", sending=was_sending)
+            settle(run, [held], [], lease, failed_owners=owners, adapter=adapter, companion=companion)
 
 
 def failed_owners(run: Run) -> frozenset[str]:

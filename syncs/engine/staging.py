@@ -7,10 +7,13 @@ and its share of the ledger is one range of the ledger's own index.
 """
 
 import errno
+import fcntl
 import os
 import shutil
+import time
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BufferedWriter, FileIO
 from itertools import accumulate
 from pathlib import Path
@@ -18,11 +21,10 @@ from struct import Struct
 from typing import NamedTuple, Self
 from uuid import uuid4
 
-import psutil
-
 BUCKETS = 256
 SPILL_AT = 65_536  # headers held in memory before they go to their files
 SPAN_ROWS = 20_000  # about what one comparison holds
+YOUNG_SECONDS = 5.0  # a folder may be this old before its lock is there
 
 _HEADER = Struct("<16sqqIQI")
 
@@ -74,8 +76,10 @@ class Staging:
 
     def __enter__(self) -> Self:
         with _room():
-            self._folder.mkdir(parents=True)
+            self._folder.mkdir(mode=0o700, parents=True)
             self._lines = BufferedWriter(FileIO(self._lines_path, "w"), 1 << 20)
+        with suppress(OSError):  # a file system without locks: then nothing is swept either
+            fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -197,11 +201,26 @@ class _room:
 
 
 def sweep(scratch: Path) -> int:
-    """Remove what killed workers left behind. Returns how many folders went."""
+    """Remove what killed workers left behind. Returns how many folders went.
+
+    A worker's lock goes with its process. Its id would not tell: another container may share the disk.
+    """
     gone = 0
     for folder in scratch.glob("plan-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+        if _is_left_behind(folder):
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1
     return gone
+
+
+def _is_left_behind(folder: Path) -> bool:
+    try:
+        if time.time() - folder.stat().st_mtime < YOUNG_SECONDS:
+            return False
+        with (folder / "lines").open("rb") as lines:
+            fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
