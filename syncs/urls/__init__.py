@@ -1,0 +1,13 @@
+"""The pages of a team, below /t/<team>/."""
+
+from django.urls import include, path
+
+from syncs.views.overview import overview
+
+urlpatterns = [
+    path("", overview, name="overview"),
+    path("sources/", include("syncs.urls.sources")),
+    path("models/", include("syncs.urls.models")),
+    path("syncs/", include("syncs.urls.syncs")),
+    path("runs/", include("syncs.urls.runs")),
+]
