@@ -297,7 +297,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rejectedrow',
-            index=models.Index(fields=['run', 'stage', 'problem', '-id'], name='rejected_of_run'),
+            index=models.Index(fields=['run', 'stage', 'problem', 'field', '-id'], name='rejected_of_run'),
         ),
         migrations.AddIndex(
             model_name='rejectedrow',

@@ -1,5 +1,6 @@
 """A row that did not arrive, with its reason and who must act."""
 
+from typing import Self
 from uuid import uuid4
 
 from django.db import models
@@ -7,6 +8,16 @@ from django.db import models
 from syncadmin.teams.models import Team
 from syncs.models.run import Run
 from syncs.models.sync import Sync
+
+
+class RejectedRowQuerySet(models.QuerySet["RejectedRow"]):
+    def needing_attention(self) -> Self:
+        """Rows that a run counts as in need of somebody."""
+        return self.filter(stage__in=RejectedRow.ATTENTION)
+
+    def sendable(self) -> Self:
+        """Rows that can be sent again: it is known which row of the model they are, and they did not arrive."""
+        return self.needing_attention().exclude(key_text="")
 
 
 class RejectedRow(models.Model):
@@ -22,6 +33,8 @@ class RejectedRow(models.Model):
         REJECTED = "rejected", "Refused by the destination"
         IN_DOUBT = "in_doubt", "In doubt"
         LEFT_BEHIND = "left_behind", "Left behind at the destination"
+
+    ATTENTION = (Stage.INVALID, Stage.REJECTED, Stage.IN_DOUBT)
 
     class Who(models.TextChoices):
         DATA = "data", "Whoever owns the source's data"
@@ -47,11 +60,13 @@ class RejectedRow(models.Model):
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = RejectedRowQuerySet.as_manager()
+
     class Meta:
         indexes = [
             models.Index(fields=["team", "-id"], name="rejected_newest"),
             models.Index(fields=["sync", "-id"], name="rejected_of_sync"),
-            models.Index(fields=["run", "stage", "problem", "-id"], name="rejected_of_run"),
+            models.Index(fields=["run", "stage", "problem", "field", "-id"], name="rejected_of_run"),
             models.Index(fields=["team", "match_key"], name="rejected_person"),
             models.Index(fields=["sync", "key_text"], name="rejected_key"),
         ]

@@ -49,6 +49,8 @@ class Run(models.Model):
 
     ACTIVE = (Status.QUEUED, Status.PLANNING, Status.DELIVERING, Status.FINISHING)
 
+    MOST_KEYS = 5_000  # of the rows that one run may be told to keep to
+
     class Trigger(models.TextChoices):
         MANUAL = "manual", "Started by hand"
         SCHEDULE = "schedule", "Schedule"
