@@ -16,7 +16,7 @@ class RejectedRowQuerySet(models.QuerySet["RejectedRow"]):
         return self.filter(stage__in=RejectedRow.ATTENTION)
 
     def sendable(self) -> Self:
-        """Rows that can be sent again: it is known which row of the model they are, and they did not arrive."""
+        """Rows that can be sent again: not arrived, and with a primary key to find them by."""
         return self.needing_attention().exclude(key_text="")
 
 
