@@ -561,7 +561,9 @@ def _make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) ->
         answer = adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)
     except Exception as error:  # every error is an answer; the conductor decides
         return error
-    if not isinstance(answer, Pending) and len(answer) != len(call.operations):
+    if not isinstance(answer, Pending) and (
+        not isinstance(answer, Sequence) or len(answer) != len(call.operations)
+    ):
         return ContractBroken(f"{adapter.label} must answer once for each operation, in order.")
     return answer
 
