@@ -21,6 +21,7 @@ MOST_FOUND = 1_000
 OF_ONE_RUN = (
     "stage",
     "problem",
+    "field",
     "-pk",
 )  # its index has them so: nothing is sorted, alike rows are together
 
