@@ -4,10 +4,13 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
+from django.utils import timezone
 
 from destinations import connect
 from destinations.models import Connection, Exchange, RemoteAccount
@@ -15,7 +18,8 @@ from destinations.sandbox.running import API_KEY, Sandbox
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Team
 from syncs.engine import ledger
-from syncs.engine.run import finish_here, start
+from syncs.engine.lease import Lease
+from syncs.engine.run import finish_here, serve, start
 from syncs.models import Batch, FieldMapping, LedgerEntry, QueryModel, RejectedRow, Run, Source, Sync
 
 QUICK = {"poll_seconds": 0.05, "settle_seconds": 0.3}
@@ -106,9 +110,13 @@ class Scene:
     rows: list[Row] = field(default_factory=list)
     _seen: int = 0
 
+    def write(self) -> None:
+        """Let the source hold the rows as they are now."""
+        write_csv("people.csv", self.rows)
+
     def start(self, **options: Any) -> Run:
         """Queue a run over the rows as they are now."""
-        write_csv("people.csv", self.rows)
+        self.write()
         self.sync.refresh_from_db()
         self._seen = len(self.sandbox.requests)
         return start(self.sync, ring=False, **options)
@@ -152,6 +160,25 @@ class Scene:
         self.connection.save(update_fields=["options"])
 
 
+def plan_only(run: Run) -> Run:
+    """Plan the run, send nothing."""
+    lease = Lease.take(run)
+    assert lease is not None
+    with lease:
+        serve(run, lease, until=0.0, others_wait=lambda: False)
+    run.refresh_from_db()
+    assert run.status == Run.Status.DELIVERING
+    return run
+
+
+def steal(run: Run, *, seconds: float = 0.5) -> None:
+    """Another worker, elsewhere, takes the run; and dies after this time."""
+    expires_at = timezone.now() + timedelta(seconds=seconds)
+    Run.objects.filter(pk=run.pk).update(
+        lease_token=uuid4(), lease_expires_at=expires_at, lease_holder="elsewhere 1 0.00"
+    )
+
+
 def told(run: Run) -> list[tuple[str, str, str]]:
     """(stage, problem, key) of the rows that did not arrive, sorted."""
     found = RejectedRow.objects.filter(run=run).values_list("stage", "problem", "key_text")
@@ -186,5 +213,4 @@ def check_history(run: Run) -> None:
     stages = Counter(RejectedRow.objects.filter(run=run).values_list("stage", flat=True))
     assert stages["invalid"] == run.invalid_count
     assert stages["held_back"] == run.held_back_count
-    assert run.lease_token is None
     assert not list(Path(settings.SCRATCH_DIR).glob("plan-*"))
