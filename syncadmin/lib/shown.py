@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from syncadmin.lib.redact import HIDDEN, looks_secret
+from syncadmin.lib.redact import HIDDEN, Redactor, looks_secret
 
 NOTHING = "–"
 LONGEST_TEXT = 500_000  # characters of one text on a page
@@ -92,12 +92,17 @@ def pretty_text(text: str) -> str:
 
 
 def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings for a page. Secrets are kept elsewhere; what is named like one is hidden all the same."""
-    return {
-        name: HIDDEN
-        if value is not None and looks_secret(name)
-        else without_secrets(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in options.items()
-    }
+    """Settings for a page. Secrets are kept elsewhere; what looks like one is hidden all the same."""
+    return {name: _without_secrets(name, value) for name, value in options.items()}
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    if value is not None and looks_secret(name):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return without_secrets(value)
+    if isinstance(value, list):
+        return [_without_secrets(name, one) for one in value]
+    if isinstance(value, str) and "://" in value:
+        return Redactor().url(value)
+    return value

@@ -75,12 +75,12 @@ def runs(chosen: Iterable[Run], user: User) -> Iterator[Said]:
             yield _start(sync, list(dict.fromkeys(keys)), user)
         elif needy.exists():
             yield _warning(
-                "{}: the rows that need attention have no primary key, so they cannot be sent again by "
+                "The rows of {} that need attention have no primary key, so they cannot be sent again by "
                 "themselves. Whoever owns the source's data must give them one; a new run then sends them.",
                 sync.name,
             )
         else:
-            yield _warning("{}: no row needs attention.", sync.name)
+            yield _warning("No row of {} needs attention.", sync.name)
 
 
 def _syncs(pks: Iterable[int]) -> QuerySet[Sync]:

@@ -46,10 +46,10 @@ class BatchAdmin(HistoryAdmin):
         "stage",
         "object_key",
         "status_label",
-        "operation_count",
-        "accepted_count",
-        "rejected_count",
-        "in_doubt_count",
+        "operations",
+        "arrived",
+        "refused",
+        "in_doubt",
         "attempt",
         "first_sent",
         "settled",
@@ -82,15 +82,7 @@ class BatchAdmin(HistoryAdmin):
         ),
         (
             "Rows",
-            {
-                "fields": (
-                    "operation_count",
-                    "row_count",
-                    "accepted_count",
-                    "rejected_count",
-                    "in_doubt_count",
-                )
-            },
+            {"fields": ("operations", "row_count", "arrived", "refused", "in_doubt")},
         ),
         ("Times", {"fields": ("attempt", "first_sent", "last_sent", "due", "settled", "folded")}),
     )
@@ -123,6 +115,22 @@ class BatchAdmin(HistoryAdmin):
     def status_label(self, batch: Batch) -> SafeString:
         found = Batch.Status(batch.status)
         return tag(found.label, TONES[found])
+
+    @admin.display(description="Operations")
+    def operations(self, batch: Batch) -> str:
+        return f"{batch.operation_count:,}"
+
+    @admin.display(description="Rows arrived")
+    def arrived(self, batch: Batch) -> str:
+        return f"{batch.accepted_count:,}"
+
+    @admin.display(description="Refused")
+    def refused(self, batch: Batch) -> str:
+        return f"{batch.rejected_count:,}"
+
+    @admin.display(description="In doubt")
+    def in_doubt(self, batch: Batch) -> str:
+        return f"{batch.in_doubt_count:,}"
 
     @admin.display(description="Halved")
     def halved(self, batch: Batch) -> str:

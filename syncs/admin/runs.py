@@ -185,7 +185,8 @@ class RunAdmin(HistoryAdmin):
             f"at most {counted(run.limit, 'row')}" if run.limit is not None else "",
             _keys(run.keys) if run.keys is not None else "",
         ]
-        return "; ".join(part for part in parts if part).capitalize()
+        told = "; ".join(part for part in parts if part)
+        return told[0].upper() + told[1:]
 
     @admin.display(description="How they add up")
     def counts(self, run: Run) -> SafeString:
