@@ -1,0 +1,130 @@
+"""Operations are packed within the limits and come back as they went in."""
+
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from destinations.contract import ACCEPTED, Mode, Outcome, Verdict
+from syncs.engine.batches import (
+    ENVELOPE_BYTES,
+    Payload,
+    Planned,
+    outcomes_without,
+    pack,
+    read_outcomes,
+    without,
+    write,
+    write_outcomes,
+)
+from syncs.engine.mapping import Layout
+
+LAYOUT = Layout(("email", "score", "title"), ("leave", "leave", "clear"))
+JSON_VALUES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
+OUTCOMES = st.builds(
+    Outcome, st.sampled_from(list(Verdict)), st.text(max_size=5), st.text(max_size=5), st.text(max_size=5)
+)
+
+
+def planned(key: str, *values: Any, match_key: str = "a@b.com", **more: Any) -> Planned:
+    return Planned(key.encode(), orjson.dumps([key, match_key, *values]), 7, **more)
+
+
+def of_length(length: int) -> Planned:
+    return Planned(b"", b"x" * length, 0)
+
+
+@given(st.lists(st.integers(0, 3_000)), st.integers(1, 20), st.integers(500, 5_000))
+def test_batches_keep_order_and_both_limits(lengths: list[int], operations: int, size: int) -> None:
+    given_ones = [of_length(length) for length in lengths]
+
+    packed = list(pack(given_ones, operations, size))
+
+    assert [one for batch in packed for one in batch] == given_ones
+    for batch in packed:
+        assert 1 <= len(batch) <= operations
+        assert len(batch) == 1 or sum(len(one.line) + ENVELOPE_BYTES for one in batch) <= size
+
+
+@given(st.lists(st.integers(0, 50)), st.integers(1, 20))
+def test_no_batch_is_smaller_than_it_must_be(lengths: list[int], operations: int) -> None:
+    packed = list(pack(map(of_length, lengths), operations, 1_000_000))
+
+    assert len(packed) == -(-len(lengths) // operations)
+
+
+def test_what_is_left_alone_is_absent_and_what_is_cleared_is_none() -> None:
+    row = Payload(write([planned("1", "a@b.com", None, None)], LAYOUT)).row(0)
+
+    assert row.record == {"email": "a@b.com", "title": None}
+
+
+def test_a_companions_prefix_stays_here() -> None:
+    layout = Layout(("company.city", "company.domain"), ("leave", "leave"), "company.")
+    batch = [planned("acme.com", "Pune", "acme.com", match_key="acme.com", owner="17", counts=False)]
+    row = Payload(write(batch, layout)).row(0)
+
+    assert row.record == {"city": "Pune", "domain": "acme.com"}
+    assert (row.owner, row.counts) == ("17", False)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(min_size=1), st.lists(JSON_VALUES, min_size=3, max_size=3), st.booleans(), st.text()
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_payload_is_read_as_it_was_written(rows: list[tuple[str, list[Any], bool, str]]) -> None:
+    batch = [
+        planned(key, *values, counts=counts, remote_id=other, former_match=other, owner=other)
+        for key, values, counts, other in rows
+    ]
+    payload = Payload(write(batch, LAYOUT))
+
+    assert len(payload) == len(rows)
+    for at, (key, values, counts, other) in enumerate(rows):
+        row = payload.row(at)
+        assert (row.key_text, row.match_key, row.fingerprint, row.counts) == (key, "a@b.com", 7, counts)
+        assert row.remote_id == row.former_match == row.owner == other
+        assert row.record == {
+            field: value
+            for field, value in zip(LAYOUT.fields, values, strict=True)
+            if value is not None or field == "title"
+        }
+    assert payload.counted(range(len(rows))) == [at for at, row in enumerate(rows) if row[2]]
+    chosen = range(0, len(rows), 2)
+    operations = payload.operations(12, Mode.UPSERT, chosen)
+    assert [one.id for one in operations] == [f"12-{at}" for at in chosen]
+    assert [one.values for one in operations] == [payload.row(at).record for at in chosen]
+    assert {(one.mode, one.match_key) for one in operations} == {(Mode.UPSERT, "a@b.com")}
+    assert payload.operations(12, Mode.UPSERT, []) == ()
+
+
+@given(st.dictionaries(st.integers(0, 500), OUTCOMES), st.sets(st.integers(0, 500)), st.booleans())
+def test_outcomes_are_read_as_they_were_written(
+    outcomes: dict[int, Outcome], given_up: set[int], lost: bool
+) -> None:
+    found = read_outcomes(write_outcomes(outcomes, given_up=given_up, lost=lost))
+
+    by = {verdict: {at for at, o in outcomes.items() if o.verdict is verdict} for verdict in Verdict}
+    assert set(found.accepted) == by[Verdict.ACCEPTED]
+    assert set(map(int, found.rejected)) == by[Verdict.REJECTED]
+    assert set(found.in_doubt) == by[Verdict.UNPROVED]
+    assert all(tuple(found.rejected[str(at)]) == outcomes[at][1:3] for at in by[Verdict.REJECTED])
+    assert all(found.remote_ids.get(str(at), "") == outcomes[at].remote_id for at in by[Verdict.ACCEPTED])
+    assert (set(found.given_up), found.lost) == (given_up, lost)
+
+
+def test_a_person_can_be_taken_out_of_a_batch() -> None:
+    batch = [planned("1", "a@b.com", 1, "VP"), planned("2", "c@d.com", 2, "CEO", counts=False)]
+    payload = Payload(without(write(batch, LAYOUT), {1}))
+    assert payload.row(0).record["email"] == "a@b.com"
+    assert payload.row(1) == ("", "", {}, 0, False, "", "", "")
+
+    outcomes = {0: ACCEPTED, 1: Outcome(Verdict.REJECTED, "c@d.com is bad", "email")}
+    packed = outcomes_without(write_outcomes(outcomes, given_up=(), lost=False), {1}, reason="Gone.")
+    assert read_outcomes(packed).rejected == {"1": ["Gone.", ""]}
