@@ -70,6 +70,7 @@ def _folder(name: str, default: Path) -> Path:
 DEBUG = _switch("DEBUG", default=True)
 DATA_DIR = _folder("DATA_DIR", BASE_DIR / "var")
 FILES_DIR = _folder("FILES_DIR", DATA_DIR / "files")
+UPLOADS_DIR = DATA_DIR / "uploads"
 SCRATCH_DIR = _folder("SCRATCH_DIR", DATA_DIR / "scratch")
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from django.conf import settings
-
 from destinations import connect, registry
 from destinations.contract import Field
 from destinations.errors import RateLimited, Temporary
 from syncs.configuration.goals import ConnectionGoal, SourceGoal
-from syncs.sources import registry as sources
+from syncs.models import Source
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts, where the service has a bad moment
 LONGEST_WAIT = 10.0
@@ -17,10 +15,9 @@ LONGEST_WAIT = 10.0
 
 def columns(source: SourceGoal, sql: str) -> list[str]:
     """The columns that a query returns. SourceError where the source or the query will not do."""
-    reader = sources.get(source.kind)(
-        source.options, source.credentials, files_dir=settings.FILES_DIR, time_zone=source.time_zone
-    )
-    return [column.name for column in reader.describe(sql)]
+    unsaved = Source(kind=source.kind, options=source.options, time_zone=source.time_zone)
+    unsaved.credentials = source.credentials
+    return [column.name for column in unsaved.reader().describe(sql)]
 
 
 def remembered(goal: ConnectionGoal, object_key: str) -> Sequence[Field] | None:

@@ -31,9 +31,9 @@ from syncs.engine.mapping import MappingBroken, Rule, Shape
 from syncs.engine.plan_writer import discard
 from syncs.engine.planning import Planner
 from syncs.engine.staging import ScratchFull, sweep
+from syncs.engine.steady import steady
 from syncs.models import Batch, Run, Sync
-from syncs.sources import registry as sources
-from syncs.sources.base import Reader, SourceError
+from syncs.sources.base import SourceError
 
 PLAN_LASTS = timedelta(hours=1)
 FOREVER = float("inf")
@@ -146,6 +146,13 @@ def serve(
 
     LostLease: another worker has it. A database that is away is raised; the run stays as it is.
     """
+    with steady():
+        return _serve(run, lease, until, others_wait, look)
+
+
+def _serve(
+    run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
+) -> Rest | None:
     run = Run.objects.select_related(
         "team", "sync__model__source", "sync__connection__account", "sync__team"
     ).get(pk=run.pk)
@@ -204,7 +211,9 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     planner = Planner(
         run, lease, shape=shape_of(sync), limits=way_of(sync).limits, attempt=attempt, pulse=pulse
     )
-    totals = planner.make(reader_of(sync), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR)
+    totals = planner.make(
+        sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
+    )
     _move(
         run,
         lease,
@@ -329,14 +338,6 @@ def way_of(sync: Sync) -> Way:
         adapter.limits_for(sync.connection.options),
         sync.upsert_key,
         Mode(sync.mode),
-    )
-
-
-def reader_of(sync: Sync) -> Reader:
-    """The reader of the sync's source."""
-    source = sync.model.source
-    return sources.get(source.kind)(
-        source.options, source.credentials, files_dir=settings.FILES_DIR, time_zone=source.time_zone
     )
 
 

@@ -7,6 +7,9 @@ from django.db import models
 
 from syncadmin.lib.crypto import Secret, Vault
 from syncadmin.teams.models import Team
+from syncs.sources import registry
+from syncs.sources.base import Reader
+from syncs.sources.duckdb import Upload
 
 
 class Source(models.Model):
@@ -43,6 +46,13 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def reader(self) -> Reader:
+        """Opens it. UnreadableSecret as for `credentials`; KeyError for a kind that there is no more."""
+        folder = settings.UPLOADS_DIR if self.kind == Upload.key else settings.FILES_DIR
+        return registry.get(self.kind)(
+            self.options, self.credentials, files_dir=folder, time_zone=self.time_zone
+        )
 
     @property
     def credentials(self) -> dict[str, Secret]:

@@ -22,6 +22,9 @@ from syncadmin.lib.crypto import Secret
 Chunk: TypeAlias = list[tuple[Any, ...]]
 
 
+MOST_TABLES = 1_000
+
+
 class Problem(StrEnum):
     """What is wrong, told apart as far as the source tells."""
 
@@ -71,6 +74,14 @@ class Type(StrEnum):
 class Column:
     name: str
     type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Something to pick instead of writing SQL: its name for people, and the query of all its rows."""
+
+    name: str
+    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,10 @@ class Reader(ABC):
     @abstractmethod
     def check(self) -> Checked:
         """Find out whether the source can be read. Raises SourceError with what to do."""
+
+    @abstractmethod
+    def tables(self) -> tuple[Table, ...]:
+        """The tables and files that may be read, by name; at most MOST_TABLES. SourceError as in `check`."""
 
     @abstractmethod
     def describe(self, sql: str) -> tuple[Column, ...]:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from destinations.contract import JSON, Setting
-from syncs.sources.base import Checked, Column, Problem, Reader, Rows, SourceError
+from syncs.sources.base import MOST_TABLES, Checked, Column, Problem, Reader, Rows, SourceError, Table
 from syncs.sources.duckdb_query import Query
 
 _QUICK_SECONDS = 30  # for check and describe
@@ -64,6 +64,14 @@ class DuckDB(Reader):
     def check(self) -> Checked:
         place = self._place()
         return self._check_folder(place) if place.is_dir() else self._check_database(place)
+
+    def tables(self) -> tuple[Table, ...]:
+        place = self._place()
+        if place.is_dir():
+            names = [name for name in _files(place) if _is_data(name)][:MOST_TABLES]
+            return tuple(Table(name, f"select * from '{_doubled(name)}'") for name in names)  # noqa: S608 - quoted
+        with self._query(_QUICK_SECONDS) as query:
+            return tuple(Table(name, f"select * from {quoted}") for name, quoted in query.named_tables())  # noqa: S608 - quoted
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         with self._query(_QUICK_SECONDS) as query:
@@ -135,10 +143,9 @@ class DuckDB(Reader):
         databases: list[str] = []
         warnings: list[str] = []
         for name in _files(folder):
-            suffix = name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
-            if suffix in _DATABASES:
+            if _suffix(name) in _DATABASES:
                 databases.append(name)
-            elif suffix in _DATA_FILES:
+            elif _is_data(name):
                 file = folder / name
                 if not file.resolve().is_relative_to(folder):
                     warnings.append(f"“{name}” is a link out of the folder and is not read.")
@@ -175,6 +182,26 @@ def _files(folder: Path) -> list[str]:
         if len(found) > _MOST_FILES:
             break
     return found
+
+
+def _suffix(name: str) -> str:
+    return name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+
+
+def _is_data(name: str) -> bool:
+    return _suffix(name) in _DATA_FILES
+
+
+def _doubled(name: str) -> str:
+    """The name as it stands between SQL's quotes."""
+    return name.replace("'", "''")
+
+
+class Upload(DuckDB):
+    """A CSV file that somebody uploaded, in a folder of its own: see `Source.reader`."""
+
+    key = "upload"
+    label = "Uploaded CSV file"
 
 
 def _listed(names: list[str]) -> str:

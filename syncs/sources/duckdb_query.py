@@ -93,11 +93,15 @@ class Query:
 
     def tables(self) -> list[str]:
         """The names of a database's tables and views, by schema."""
+        return [name for name, _ in self.named_tables()]
+
+    def named_tables(self) -> list[tuple[str, str]]:
+        """As `tables`, each with its name as SQL writes it."""
         found = self._connection.execute(
-            "SELECT table_schema || '.' || table_name FROM information_schema.tables "
-            "WHERE table_catalog = current_database() ORDER BY 1"
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_catalog = current_database() ORDER BY 1, 2"
         )
-        return [name for (name,) in found.fetchall()]
+        return [(f"{schema}.{name}", f"{_named(schema)}.{_named(name)}") for schema, name in found.fetchall()]
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The columns of the query, which is checked to be one and has not run."""
@@ -193,6 +197,11 @@ class Query:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _named(name: str) -> str:
+    """A name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _type(one: str) -> Type:

@@ -23,7 +23,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from destinations.contract import JSON, Setting
 from syncs.sources import postgres_errors, postgres_values
-from syncs.sources.base import Checked, Column, Reader, Rows
+from syncs.sources.base import MOST_TABLES, Checked, Column, Reader, Rows, Table
 from syncs.sources.postgres_errors import Target
 from syncs.sources.postgres_session import Session
 
@@ -44,6 +44,14 @@ _ABOUT_THE_ROLE = """
             and n.nspname not in ('pg_catalog', 'information_schema')
             and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
     from pg_roles r where r.rolname = current_user
+"""
+_TABLES = """
+    select case n.nspname when 'public' then c.relname else n.nspname || '.' || c.relname end,
+        format('%%I.%%I', n.nspname, c.relname)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+        and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+    order by n.nspname <> 'public', 1 limit %s
 """
 _URL_KEYS = {"dbname": "database"} | {
     key: key
@@ -167,6 +175,11 @@ class Postgres(Reader):
             f"{tables} to read.",
             tuple(warnings),
         )
+
+    def tables(self) -> tuple[Table, ...]:
+        with self._session(_QUICK_SECONDS) as session:
+            found = session.run(_TABLES, [MOST_TABLES])
+        return tuple(Table(name, f"select * from {quoted}") for name, quoted in found)  # noqa: S608 - quoted
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         with self._session(_QUICK_SECONDS) as session:

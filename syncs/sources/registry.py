@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from syncs.sources.base import Reader
-from syncs.sources.duckdb import DuckDB
+from syncs.sources.duckdb import DuckDB, Upload
 from syncs.sources.postgres import Postgres
 
-_READERS: Mapping[str, type[Reader]] = MappingProxyType({reader.key: reader for reader in (Postgres, DuckDB)})
+_READERS: Mapping[str, type[Reader]] = MappingProxyType(
+    {reader.key: reader for reader in (Postgres, DuckDB, Upload)}
+)
 
 
 def readers() -> Mapping[str, type[Reader]]:
