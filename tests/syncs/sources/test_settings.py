@@ -19,10 +19,10 @@ def faults(reader: type[Reader], keys: dict[str, Any]) -> dict[str, str]:
     return caught.value.faults
 
 
-def test_the_registry_knows_both_kinds() -> None:
-    assert list(registry.readers()) == ["postgres", "duckdb"]
+def test_the_registry_knows_every_kind() -> None:
+    assert list(registry.readers()) == ["postgres", "duckdb", "upload"]
     assert registry.get("duckdb") is DuckDB
-    with pytest.raises(KeyError, match="There are postgres, duckdb"):
+    with pytest.raises(KeyError, match="There are postgres, duckdb, upload"):
         registry.get("mysql")
 
 

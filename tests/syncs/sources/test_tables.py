@@ -4,6 +4,7 @@ import pytest
 
 from syncs.sources.duckdb import DuckDB
 from syncs.sources.postgres import Postgres
+from tests.postgres import READER
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_postgres_lists_what_the_role_may_read(database):
     database.execute('insert into "Odd ""name" values (7)')
     database.execute("create schema crm")
     database.execute("create table crm.people (id int)")
+    database.execute(f"grant usage on schema crm to {READER}; grant select on crm.people to {READER}")
     options, secrets = Postgres.from_yaml({"url": database.url})
     reader = Postgres(options, secrets, files_dir=None, time_zone="UTC")
 
