@@ -8,6 +8,7 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("sources/", include("syncs.urls.sources")),
     path("models/", include("syncs.urls.models")),
+    path("destinations/", include("syncs.urls.destinations")),
     path("syncs/", include("syncs.urls.syncs")),
     path("runs/", include("syncs.urls.runs")),
 ]

@@ -1,0 +1,62 @@
+"""Saving one connection, by the rules that `apply` follows."""
+
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from destinations import accounts
+from destinations.contract import JSON
+from destinations.models import Connection, RemoteAccount
+from syncadmin.lib.crypto import Secret
+from syncs.configuration.write import start_generations
+from syncs.models import LedgerEntry, Run, Sync
+
+
+class ActiveRuns(Exception):
+    """The account cannot change while rows are on their way to it."""
+
+
+@transaction.atomic
+def save_connection(
+    connection: Connection,
+    *,
+    credentials: Mapping[str, Secret],
+    options: Mapping[str, JSON],
+    reserve_percent: int,
+    same_account: bool | None,
+) -> Connection:
+    """Make a connection with an account of its own, or change one. Its name is on the instance.
+
+    SameAccountUnsaid where a person must say; ActiveRuns where another account cannot come now. Another
+    account starts a new generation of the connection's syncs.
+    """
+    if connection.pk is None:
+        connection.account = RemoteAccount.objects.create(
+            team=connection.team, destination=connection.destination, reserve_percent=reserve_percent
+        )
+        connection.credentials = dict(credentials)
+        connection.options = dict(options)
+        connection.save()
+        return connection
+    syncs = list(Sync.objects.select_for_update().filter(connection=connection).order_by("pk"))
+    connection.save(update_fields=["name", "updated_at"])
+    change = accounts.apply_change(
+        connection, credentials=credentials, options=options, same_account=same_account
+    )
+    RemoteAccount.objects.filter(pk=change.account.pk).update(reserve_percent=reserve_percent)
+    if change.new_generation:
+        running = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
+        if running is not None:
+            raise ActiveRuns(
+                f"{running.sync} is running. Wait for its end, or cancel the run, before the account changes."
+            )
+        start_generations(sync.pk for sync in syncs)
+    return connection
+
+
+def rows_sent_again(connection: Connection) -> int:
+    """How many rows count as not sent yet if the account becomes another one."""
+    return sum(
+        LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count()
+        for sync in Sync.objects.filter(connection=connection)
+    )

@@ -1,0 +1,16 @@
+"""Destinations, below /t/<team>/destinations/."""
+
+from django.urls import path
+
+from syncs.views import destinations
+
+urlpatterns = [
+    path("", destinations.destinations, name="destinations"),
+    path("add/", destinations.destination_add, name="destination_add"),
+    path("add/<slug:key>/", destinations.connection_add, name="connection_add"),
+    path("<uuid:connection>/", destinations.connection, name="connection"),
+    path("<uuid:connection>/edit/", destinations.connection_edit, name="connection_edit"),
+    path("<uuid:connection>/test/", destinations.connection_test, name="connection_test"),
+    path("<uuid:connection>/fields/", destinations.connection_refresh, name="connection_refresh"),
+    path("<uuid:connection>/remove/", destinations.connection_remove, name="connection_remove"),
+]

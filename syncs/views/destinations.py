@@ -1,0 +1,299 @@
+"""Destinations: the connections of a team, the gallery of what there is, a connection's page."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, ProtectedError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from destinations import accounts, connect, registry
+from destinations.admin.standing import budget_lines, outage_words
+from destinations.contract import Adapter, Mode, ObjectType
+from destinations.errors import DestinationError
+from destinations.models import Connection
+from destinations.sandbox.running import API_KEY
+from syncadmin.lib.crypto import Secret
+from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
+from syncs.forms.destinations import OTHER, ConnectionForm, KeyForm
+from syncs.models import Sync
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A destination in the gallery."""
+
+    adapter: type[Adapter]
+    has_sandbox: bool
+
+    @property
+    def objects(self) -> Sequence[tuple[ObjectType, str, Sequence[tuple[str, str]]]]:
+        """Each object with its modes in words, and the missing modes with the service's reason."""
+        return [
+            (
+                one,
+                ", ".join(mode.value for mode in Mode if mode in one.modes),
+                [(mode.value, one.missing_modes[mode]) for mode in Mode if mode in one.missing_modes],
+            )
+            for one in self.adapter.objects
+        ]
+
+
+def has_sandbox(key: str) -> bool:
+    """Whether the operator offers a look-alike of this destination."""
+    return settings.SANDBOX and importlib.util.find_spec(f"destinations.sandbox.{key}") is not None
+
+
+def sandbox_url() -> str:
+    return f"http://127.0.0.1:{settings.SANDBOX_PORT}"
+
+
+def is_sandbox(connection: Connection) -> bool:
+    """Whether the connection leads to a look-alike on this machine."""
+    place = urlsplit(str(connection.options.get("base_url", "")))
+    return place.port == settings.SANDBOX_PORT and place.hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+@needs(Role.VIEWER)
+def destinations(request: TeamRequest) -> HttpResponse:
+    """The team's connections."""
+    connections = (
+        Connection.objects.filter(team=request.team)
+        .select_related("account")
+        .annotate(sync_count=Count("syncs"))
+        .order_by("name")
+    )
+    return render(
+        request,
+        "destinations/connections.html",
+        {"section": "destinations", "connections": connections, "labels": _labels()},
+    )
+
+
+@needs(Role.ADMIN)
+def destination_add(request: TeamRequest) -> HttpResponse:
+    """The gallery."""
+    offers = [Offer(adapter, has_sandbox(key)) for key, adapter in registry.adapters().items()]
+    return render(
+        request,
+        "destinations/gallery.html",
+        {"section": "destinations", "offers": offers, "next": _next(request)},
+    )
+
+
+@needs(Role.ADMIN)
+def connection_add(request: TeamRequest, key: str) -> HttpResponse:
+    """The form for a new connection, the service's own set-up steps beside it."""
+    adapter = _adapter(key)
+    in_sandbox = request.GET.get("account") == "sandbox" and has_sandbox(key)
+    instance = Connection(team=request.team, destination=key)
+    form = ConnectionForm(request.POST or None, team=request.team, instance=instance)
+    key_form = KeyForm(None if in_sandbox else request.POST or None, adapter=adapter, instance=instance)
+    if request.method == "POST" and form.is_valid() and (in_sandbox or key_form.is_valid()):
+        connection = save_connection(
+            form.instance,
+            credentials={adapter.auth.field: Secret(API_KEY)} if in_sandbox else key_form.secrets,
+            options={"base_url": sandbox_url()} if in_sandbox else key_form.options,
+            reserve_percent=form.cleaned_data["reserve_percent"],
+            same_account=None,
+        )
+        _test(request, connection)
+        return redirect(_next(request) or _address(request, connection))
+    if request.method != "POST":
+        form.initial["name"] = f"{adapter.label} sandbox" if in_sandbox else adapter.label
+    return _form(request, adapter, instance, form, key_form, in_sandbox=in_sandbox)
+
+
+@needs(Role.VIEWER)
+def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
+    """A connection: its account, how it stands, what stands on it."""
+    found = _find(request, connection)
+    now = timezone.now()
+    adapter = connect.adapter_of(found)
+    labels = {setting.key: setting.label for setting in adapter.settings}
+    return render(
+        request,
+        "destinations/connection.html",
+        {
+            "section": "destinations",
+            "connection": found,
+            "adapter": adapter,
+            "is_sandbox": is_sandbox(found),
+            "budget": budget_lines(found.account, found.options, now),
+            "outage": outage_words(found.account, now) if found.account.down_since else "",
+            "options": [(labels.get(name, name), value) for name, value in found.options.items()],
+            "syncs": Sync.objects.filter(connection=found).select_related("model").order_by("name"),
+            "others": Connection.objects.filter(account=found.account).exclude(pk=found.pk),
+            "field_counts": _field_counts(found, adapter),
+        },
+    )
+
+
+@needs(Role.ADMIN)
+def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
+    """Change name, key and settings; a new key or address asks whether the account is the same."""
+    found = _find(request, connection)
+    adapter = connect.adapter_of(found)
+    form = ConnectionForm(request.POST or None, team=request.team, instance=found)
+    key_form = KeyForm(request.POST or None, adapter=adapter, instance=found)
+    asks = False
+    if request.method == "POST" and form.is_valid() and key_form.is_valid():
+        if form.is_stale():
+            form.add_error(
+                None,
+                "Somebody else saved this connection while you had the form open. Look at what it holds now; "
+                "save again to overwrite it with what you see here.",
+            )
+            form.data = form.data.copy()  # type: ignore[attr-defined]
+            form.data["seen_at"] = found.updated_at.isoformat()  # type: ignore[index]
+        else:
+            try:
+                save_connection(
+                    found,
+                    credentials=key_form.secrets,
+                    options=key_form.options,
+                    reserve_percent=form.cleaned_data["reserve_percent"],
+                    same_account=form.said_same_account,
+                )
+            except accounts.SameAccountUnsaid:
+                asks = True
+                form.add_error("same_account", "Say which: it decides what is sent again.")
+            except ActiveRuns as running:
+                form.add_error(None, str(running))
+            else:
+                if form.cleaned_data.get("same_account") == OTHER:
+                    messages.info(request, "Its syncs begin anew: every row counts as not sent yet.")
+                _test(request, found)
+                return redirect(_address(request, found))
+    asks = asks or bool(form.data.get("same_account"))
+    return _form(request, adapter, found, form, key_form, asks=asks)
+
+
+@require_POST
+@needs(Role.EDITOR)
+def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
+    """Test it now."""
+    found = _find(request, connection)
+    _test(request, found)
+    return redirect(_address(request, found))
+
+
+@require_POST
+@needs(Role.EDITOR)
+def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
+    """Ask the service for its fields again."""
+    found = _find(request, connection)
+    try:
+        counts = [
+            f"{len(connect.refresh_fields(found, one.key)):,} of {one.label.lower()}"
+            for one in connect.adapter_of(found).objects
+        ]
+    except DestinationError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"The fields were read again: {', '.join(counts)}.")
+    return redirect(_next(request) or _address(request, found))
+
+
+@needs(Role.ADMIN)
+def connection_remove(request: TeamRequest, connection: UUID) -> HttpResponse:
+    """Remove it, after asking, if no sync stands on it."""
+    found = _find(request, connection)
+    syncs = list(Sync.objects.filter(connection=found).order_by("name"))
+    if request.method == "POST" and not syncs:
+        try:
+            found.delete()
+        except ProtectedError:
+            messages.error(request, "A sync was made on it just now, so it stays.")
+            return redirect(_address(request, found))
+        messages.success(request, f"The connection “{found.name}” is removed.")
+        return redirect("destinations", request.team.slug)
+    return render(
+        request,
+        "destinations/remove.html",
+        {"section": "destinations", "connection": found, "syncs": syncs},
+    )
+
+
+def _form(
+    request: TeamRequest,
+    adapter: type[Adapter],
+    instance: Connection,
+    form: ConnectionForm,
+    key_form: KeyForm,
+    *,
+    in_sandbox: bool = False,
+    asks: bool = False,
+) -> HttpResponse:
+    return render(
+        request,
+        "destinations/form.html",
+        {
+            "section": "destinations",
+            "adapter": adapter,
+            "connection": instance,
+            "form": form,
+            "key_form": key_form,
+            "in_sandbox": in_sandbox,
+            "asks": asks,
+            "rows_again": rows_sent_again(instance) if asks else 0,
+            "next": _next(request),
+        },
+    )
+
+
+def _test(request: TeamRequest, found: Connection) -> None:
+    """Test the connection, read its fields, and say what came of it."""
+    identity = connect.check(found)
+    if found.health == Connection.Health.GOOD:
+        try:
+            for one in connect.adapter_of(found).objects:
+                connect.refresh_fields(found, one.key)
+        except DestinationError as error:
+            messages.warning(
+                request, f"The connection works, but its fields could not be read. {error.message}"
+            )
+            return
+        name = identity.account_name if identity else ""
+        messages.success(request, f"The connection works{f': you are in {name}' if name else ''}.")
+    else:
+        messages.error(request, found.health_reason)
+
+
+def _find(request: TeamRequest, public_id: UUID) -> Connection:
+    connections = Connection.objects.filter(team=request.team).select_related("account")
+    return get_object_or_404(connections, public_id=public_id)
+
+
+def _adapter(key: str) -> type[Adapter]:
+    try:
+        return registry.adapter(key)
+    except registry.UnknownDestination:
+        raise Http404 from None
+
+
+def _address(request: TeamRequest, found: Connection) -> str:
+    return reverse("connection", args=[request.team.slug, found.public_id])
+
+
+def _next(request: TeamRequest) -> str:
+    """Where to go back to: a page of the same team, or nowhere."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if wanted.startswith(f"/t/{request.team.slug}/") else ""
+
+
+def _labels() -> dict[str, str]:
+    return {key: adapter.label for key, adapter in registry.adapters().items()}
+
+
+def _field_counts(found: Connection, adapter: type[Adapter]) -> list[tuple[str, int]]:
+    return [(one.label, len(connect.known_fields(found, one.key))) for one in adapter.objects]
