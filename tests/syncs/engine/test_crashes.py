@@ -1,9 +1,12 @@
 """A run dies on any line, or another worker takes it: the next one goes on where the database says it is."""
 
+import errno
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from io import BufferedWriter
 from typing import Any
 
 import pytest
@@ -13,17 +16,20 @@ from django.utils import timezone
 from destinations.adapters.qualified import Adapter
 from destinations.contract import Operation
 from destinations.models import RemoteAccount
+from syncs import tasks
 from syncs.engine import run as conductor
+from syncs.engine import staging
 from syncs.engine.deliver import Rest
 from syncs.engine.lease import Lease, LostLease, this_holder
 from syncs.engine.plan_writer import PlanWriter
-from syncs.engine.run import cancel, finish_here, serve
+from syncs.engine.run import cancel, finish_here, serve, start
 from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run
 from tests.syncs.engine.scene import (
     LEADS,
     Scene,
     check_history,
     counts,
+    make_sync,
     person,
     plan_only,
     set_mapping,
@@ -89,6 +95,61 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(scene: Scene, offset
         assert not PlannedRow.objects.filter(run=run).exclude(batch_number__lte=3).exists()
         statement += 12
     assert counts(scene.finish()) == {"read": 4, "unchanged": 3, "invalid": 1}
+
+
+class FullDisk(BufferedWriter):
+    """A file on a disk without room."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_two_workers_over_the_same_runs_send_each_row_once(scene: Scene, settings: Any) -> None:
+    settings.SLICE_SECONDS = 0.1
+    scene.options(batch_size=3)
+    scene.rows = [person(id) for id in range(1, 31)]
+    runs = [scene.start()]
+    other = make_sync(team=scene.team, connection=scene.connection, name="second", mapping={"email": "email"})
+    runs.append(start(other, ring=False))
+    faults: list[BaseException] = []
+
+    def worker() -> None:
+        try:
+            while Run.objects.active().exists():
+                tasks.work()
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+
+    assert faults == []
+    for run in runs:
+        run.refresh_from_db()
+        assert counts(run) == {"read": 30, "planned": 30, "accepted": 30}
+        check_history(run)
+    assert scene.requests().count(BULK) == 20
+    assert {lead.write_count for lead in scene.sandbox.leads().values()} == {2}
+
+
+def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.rows = [person(1), person(2, email="bad@")]
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "BufferedWriter", lambda raw, size: FullDisk(raw))
+        run = scene.finish()
+
+    assert run.status == Run.Status.STOPPED
+    assert run.stop_reason.startswith("There is no room left on the disk")
+    assert counts(run) == {}
+    check_history(run)
+    assert counts(scene.finish()) == {"read": 2, "invalid": 1, "planned": 1, "accepted": 1}
 
 
 def test_a_finished_run_is_not_touched_by_another_ring(scene: Scene) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from destinations.adapters.qualified import Adapter
+from destinations.errors import Rejected
 from syncs.engine import ledger
 from syncs.models import LedgerEntry, RejectedRow, Run, Sync
 from tests.syncs.engine.scene import (
@@ -112,6 +114,66 @@ def test_a_refused_row_is_no_other_rows_wait(stage: Scene) -> None:
     stage.change(2, note="2")
 
     assert counts(stage.finish()) == {"read": 2, "deferred": 1, "planned": 1, "accepted": 1}
+
+
+def refuse_calls(monkeypatch: pytest.MonkeyPatch, *bad: str, alike: bool = False) -> list[int]:
+    """A service that refuses each call with one of these leads in it. Returns the sizes of calls."""
+    real = Adapter.send
+    sizes = []
+
+    def send(self: Adapter, target: Any, call: Any) -> Any:
+        sizes.append(len(call.operations))
+        found = [one.match_key for one in call.operations if one.match_key in bad]
+        if found:
+            raise Rejected("One of the leads is bad." if alike else f"{found[0]} is bad.", field="email")
+        return real(self, target, call)
+
+    monkeypatch.setattr(Adapter, "send", send)
+    return sizes
+
+
+@pytest.mark.parametrize(("bad", "alike"), [([3, 14], False), ([3], False), ([3], True)])
+def test_a_call_that_is_refused_whole_is_split_down_to_the_bad_rows(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, bad: list[int], alike: bool
+) -> None:
+    sizes = refuse_calls(monkeypatch, *(f"person{id}@acme.com" for id in bad), alike=alike)
+    scene.rows = [person(id) for id in range(1, 17)]
+
+    run = scene.finish()
+
+    assert sizes[0] == 16
+    assert len(sizes) <= 21
+    assert counts(run) == {"read": 16, "planned": 16, "accepted": 16 - len(bad), "rejected": len(bad)}
+    assert sorted(told(run)) == sorted(("rejected", "refused", str(id)) for id in bad)
+    assert len(scene.sandbox.leads()) == 16 - len(bad)
+    check_history(run)
+
+
+def test_a_batch_is_split_so_often_and_no_more(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = [f"person{id}@acme.com" for id in range(1, 61, 4)]
+    sizes = refuse_calls(monkeypatch, *bad)
+    scene.rows = [person(id) for id in range(1, 61)]
+
+    run = scene.finish()
+
+    assert len(sizes) == 21
+    assert set(bad) <= set(RejectedRow.objects.values_list("match_key", flat=True))
+    assert run.accepted_count + run.rejected_count == 60
+    check_history(run)
+
+
+def test_a_call_that_is_refused_alike_in_both_halves_costs_two_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.rows = [person(id) for id in range(1, 61)]
+    sizes = refuse_calls(monkeypatch, *(row["email"] for row in scene.rows), alike=True)
+
+    run = scene.finish()
+
+    assert sizes == [60, 30, 30]
+    assert counts(run) == {"read": 60, "planned": 60, "rejected": 60}
+    assert set(RejectedRow.objects.values_list("field", flat=True)) == {"email"}
+    check_history(run)
 
 
 def test_three_batches_refused_alike_stop_the_run(stage: Scene) -> None:
