@@ -19,6 +19,7 @@ __all__ = ["postgres_server", "postgres_source"]
 pytest.register_assert_rewrite("tests.chaos.truth")
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "0"))  # 0 is the short form, in the ordinary suite
+long_form = pytest.mark.skipif(not SEEDS, reason="the long form: CHAOS_SEEDS=50 pytest tests/chaos")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

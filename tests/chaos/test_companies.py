@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 
+from tests.chaos.conftest import long_form
 from tests.chaos.truth import assert_adds_up, listed_rows
 from tests.chaos.world import World
 
@@ -40,6 +41,7 @@ BAD = (
 )
 
 
+@long_form
 def test_companies_arrive_under_their_tidied_domain_and_bad_ones_are_listed(
     make_world: Callable[..., World],
 ) -> None:

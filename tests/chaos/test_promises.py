@@ -2,64 +2,33 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.chaos import people
+from tests.chaos.conftest import long_form
 from tests.chaos.truth import assert_quiet, assert_truth, listed_rows
-from tests.chaos.world import SYNC, World, wait_until
+from tests.chaos.world import World
 
 
-def test_o_brien_arrives_as_o_brien(make_world: Callable[..., World]) -> None:
-    world = make_world(rows=people.people(len(people.NAMES), 0))
-    world.run()
+def test_o_brien_arrives_as_o_brien_and_two_hundred_bad_rows_stay_and_are_listed(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(rows=people.people(len(people.NAMES), 1) + people.bad_rows(10_000, 200))
+    assert world.run()["exit"] == 1
     arrived = world.stand_in.state()["lead"]["miles.o'brien@example.com"]["fields"]
     assert (arrived["first_name"], arrived["last_name"]) == ("Miles", "O'Brien")
     assert_truth(world)
-    kinds = [
-        one.key[0] for one in sorted(world.stand_in.evidence().sent_since(0), key=lambda one: one.number)
-    ]
+    sent = sorted(world.stand_in.evidence().sent_since(0), key=lambda one: one.number)
+    kinds = [one.key[0] for one in sent]
     assert kinds == sorted(kinds), "companies go first, once per domain"
-    assert_quiet(world)
-
-
-def test_two_hundred_bad_rows_are_listed_and_none_of_them_leaves(make_world: Callable[..., World]) -> None:
-    world = make_world(rows=people.people(30, 1) + people.bad_rows(10_000, 200))
-    assert world.run()["exit"] == 1
-    assert_truth(world)
     reasons = listed_rows(world, world.runs()[-1])
     one = next(row for row in world.rows if row.columns["score"] == "twelve")
     assert reasons[one.id]["field"] == "Lead_Score__c"
     twins = [row for row in world.rows if row.columns["email"].lower().startswith("twice.")][:2]
     for row, other in (twins, twins[::-1]):
         assert other.id in reasons[row.id]["reason"], "contradicting rows name each other"
+    assert_quiet(world)
 
 
-@pytest.mark.parametrize("overtaken", [False, True])
-def test_a_to_b_with_its_answer_lost_and_back_to_a_ends_as_a(
-    make_world: Callable[..., World], overtaken: bool
-) -> None:
-    """B's answer is lost and its run cancelled. `overtaken`: B's job is slow and takes effect later."""
-    world = make_world(rows=people.people(20, 2))
-    world.run()
-    row = world.good_rows[3]
-    lost = ["dropped_after"] * 50
-    world.stand_in.faults(next=lost, latency=[4, 4] if overtaken else [0, 0])
-    world.change(row.id, given_name="B")
-    began = world.stand_in.evidence().records_sent
-    process = world.start("run", SYNC, "--json", log="b")
-    wait_until(lambda: world.stand_in.evidence().records_sent > began, 30, "B on the wire")
-    world.noted("cancel")
-    world.manage("cancel", str(world.runs()[-1]["public_id"]))
-    assert process.wait(60) == 2, world.tail()
-    assert world.runs()[-1]["status"] == "cancelled"
-
-    world.stand_in.faults(next=[], latency=[0, 0.1])
-    world.change(row.id, given_name=row.columns["given_name"])
-    world.run(seconds=200)
-    wait_until(lambda: world.stand_in.state()["unfinished_jobs"] == 0, 30, "the slow job")
-    assert_truth(world)
-
-
+@long_form
 def test_windows_of_seconds_are_never_crossed(make_world: Callable[..., World]) -> None:
     windows = "[[6, 2], [40, 20]]"
     world = make_world(
@@ -73,6 +42,7 @@ def test_windows_of_seconds_are_never_crossed(make_world: Callable[..., World]) 
     assert_truth(world)
 
 
+@long_form
 def test_a_limit_plans_so_many_rows_and_the_next_run_sends_the_rest(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(30, 4))
     assert world.run("--limit", "7")["accepted"] == 7
@@ -82,6 +52,7 @@ def test_a_limit_plans_so_many_rows_and_the_next_run_sends_the_rest(make_world: 
     assert_truth(world)
 
 
+@long_form
 def test_a_dry_run_sends_nothing_and_a_full_one_sends_all(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(20, 5))
     planned = world.run("--dry-run")["planned"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import people
+from tests.chaos.conftest import long_form
 from tests.chaos.truth import assert_told, assert_truth
 from tests.chaos.world import CONFIGURATION, SYNC, World, wait_until
 from tests.postgres import Database
@@ -25,6 +26,7 @@ def stopped(world: World) -> str:
     return reason
 
 
+@long_form
 def test_a_wrong_key_stops_the_run_and_says_what_to_do(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(20, 0))
     world.stand_in.account(key="another-key")
@@ -35,6 +37,7 @@ def test_a_wrong_key_stops_the_run_and_says_what_to_do(make_world: Callable[...,
     assert_truth(world)
 
 
+@long_form
 def test_a_missing_scope_is_named(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(20, 0))
     world.stand_in.account(scopes=["lead:manage"])
@@ -44,6 +47,7 @@ def test_a_missing_scope_is_named(make_world: Callable[..., World]) -> None:
     assert_truth(world)
 
 
+@long_form
 def test_wrong_sql_stops_the_run_before_anything_is_sent(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(20, 0))
     path = world.folder / "files" / "leads.csv"
@@ -63,6 +67,7 @@ def test_wrong_sql_stops_the_run_before_anything_is_sent(make_world: Callable[..
     assert_truth(world)
 
 
+@long_form
 def test_a_column_that_went_away_is_named(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(20, 0))
     path = world.folder / "files" / "leads.csv"
@@ -73,6 +78,7 @@ def test_a_column_that_went_away_is_named(make_world: Callable[..., World]) -> N
     assert_truth(world)
 
 
+@long_form
 def test_a_source_that_dies_half_way_stops_the_run(
     make_world: Callable[..., World], postgres_source: Database
 ) -> None:
@@ -129,6 +135,7 @@ def tiny_disk(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@long_form
 def test_a_full_disk_for_the_plan_stops_the_run(make_world: Callable[..., World], tmp_path: Path) -> None:
     world = make_world(rows=people.people(400, 0))
     with tiny_disk(tmp_path / "scratch"):

@@ -140,12 +140,14 @@ class World:
     rows: list[people.Row]
     batch_size: int = 20
     pace: str = QUICK
+    program: tuple[str, ...] = (str(ROOT / "manage.py"),)
     extra: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     interruptions: list[Interruption] = field(default_factory=list)
     mark: str = field(default_factory=lambda: uuid4().hex)
     _known: dict[int, float] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("data", "files"):
@@ -185,6 +187,7 @@ class World:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
+            "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
             "ENV_FILE": "",
             "DATA_DIR": str(self.folder / "data"),
@@ -201,8 +204,8 @@ class World:
         """Start `manage.py …` in a session of its own. Output goes to FOLDER/log.out and log.err."""
         out, err = (self.folder / f"{log}.out").open("wb"), (self.folder / f"{log}.err").open("ab")
         self._logs += [out, err]
-        return subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), *command],
+        process = subprocess.Popen(
+            [sys.executable, *self.program, *command],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -210,13 +213,15 @@ class World:
             stderr=err,
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def manage(
         self, *command: str, seconds: float = 240, expect: Sequence[int] = (0,)
     ) -> subprocess.CompletedProcess[str]:
         """Run `manage.py …` to its end and demand its exit code."""
         done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *command],
+            [sys.executable, *self.program, *command],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -272,6 +277,8 @@ class World:
         while found := self.processes():
             self.kill(found)
             time.sleep(0.05)
+        for process in self._started:
+            process.wait()
         self.stand_in.stop()
         for log in self._logs:
             log.close()
@@ -289,6 +296,17 @@ class World:
                 return [dict(row) for row in connection.execute(sql)]
         with psycopg.connect(self.database_url, row_factory=psycopg.rows.dict_row) as server:
             return list(server.execute(sql.encode()))
+
+    def is_locked(self) -> bool:
+        """Whether somebody is in the middle of a write to the SQLite file."""
+        path = self.database_url.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as connection:
+            try:
+                connection.execute("begin immediate")
+            except sqlite3.OperationalError:
+                return True
+            connection.execute("rollback")
+            return False
 
     def runs(self) -> list[dict[str, Any]]:
         return self.query("select * from syncs_run order by id")
