@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from destinations.contract import JSON, Mode, Operation, Outcome, Verdict
+from destinations.contract import ACCEPTED, JSON, Mode, Operation, Outcome, Verdict
 from syncs.engine.mapping import Layout
 
 # A named tuple's own constructor runs in Python: five times the cost, for every record that is sent.
@@ -128,11 +128,19 @@ class Payload:
         return tuple(map(_OPERATION, columns))
 
 
+def is_all_accepted(outcomes: Mapping[int, Outcome]) -> bool:
+    """Whether each is a plain acceptance, as most are: with no remote id, nor anything else to tell."""
+    return list(outcomes.values()).count(ACCEPTED) == len(outcomes)
+
+
 def write_outcomes(outcomes: Mapping[int, Outcome], *, given_up: Iterable[int], lost: bool) -> bytes:
     """What is proved about a batch's operations, by position; the rest as in `Settled`."""
     by_verdict: dict[Verdict, list[int]] = {verdict: [] for verdict in Verdict}
-    for at, outcome in outcomes.items():
-        by_verdict[outcome.verdict].append(at)
+    if is_all_accepted(outcomes):
+        by_verdict[Verdict.ACCEPTED] = list(outcomes)
+    else:
+        for at, outcome in outcomes.items():
+            by_verdict[outcome.verdict].append(at)
     accepted, rejected = by_verdict[Verdict.ACCEPTED], by_verdict[Verdict.REJECTED]
     return zlib.compress(
         orjson.dumps(

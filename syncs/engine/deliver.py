@@ -51,7 +51,9 @@ LONGEST_BACKOFF = 60.0
 OUTAGE_STOPS_AFTER = timedelta(hours=1)
 CANCEL_WAITS = timedelta(seconds=60)  # for jobs that the destination is working on
 OPEN_JOBS_PER_SLOT = 4
-GRANT = 10  # requests asked of the budget at once
+GRANT = 10  # requests asked of the budget at once; more where so many leave in a moment
+MOST_GRANTED = 80
+GRANT_LASTS = 0.5  # seconds that a grant should last
 SLOTS_LAST = 1.0  # seconds after which slots are asked for again: other workers may want some
 ALIKE_STOPS = 3
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
@@ -154,7 +156,9 @@ class Delivery:
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = self._load()  # by pk, in the order of sending
         self._granted_slots = 0
-        self._slots_until = 0.0  # monotonic, as are the two below
+        self._grant = GRANT
+        self._granted_at = 0.0  # monotonic, as are those below
+        self._slots_until = 0.0
         self._up_until = 0.0  # until when we need not ask whether the account is down
         self._calm_until = 0.0  # until when we need not say that it answers
         self._looked_at = 0.0
@@ -307,12 +311,14 @@ class Delivery:
         in_flight = len(self._flights)
         free = self._gate.left - in_flight  # a call in flight may have to pay yet
         if free < wanted or time.monotonic() > self._slots_until:
+            if free < wanted:
+                self._resize_grant()
             grant = budget.take(
                 self._account.pk,
                 self._rules,
                 self._holder,
                 self._gate,
-                requests=max(0, max(wanted, GRANT) - free),
+                requests=max(0, max(wanted, self._grant) - free),
                 slots=self._slots,
                 in_flight=in_flight,
             )
@@ -324,6 +330,13 @@ class Delivery:
                     budget.wait_text(grant.wait, self._way.adapter.label),
                 )
         return max(0, min(wanted, self._gate.left - in_flight, self._granted_slots - in_flight))
+
+    def _resize_grant(self) -> None:
+        """A grant was used up: the next is larger if that was quick, and small again if it was not."""
+        now = time.monotonic()
+        is_quick = now - self._granted_at < GRANT_LASTS
+        self._grant = min(MOST_GRANTED, self._grant * 2) if is_quick else GRANT
+        self._granted_at = now
 
     def _is_down(self, now: datetime) -> bool:
         """Whether the account's breaker is open. When its pause is over, a call may try."""

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -191,8 +193,12 @@ def failed_owners(run: Run) -> frozenset[str]:
 
 _BATCH = Batch._meta.db_table
 _RUN = Run._meta.db_table
-_EXCHANGE = Exchange._meta.db_table
-_EXCHANGE_FIELDS = [field for field in Exchange._meta.concrete_fields if not field.primary_key]
+_KEEP_EXCHANGE = f"""
+    INSERT INTO {Exchange._meta.db_table} (
+        team_id, connection_id, subject, public_id, call, method, url, status, error, request_headers,
+        reply_headers, request_body, reply_body, started_at, milliseconds
+    ) VALUES ({", ".join(["%s"] * 15)})
+"""
 _OURS = f"""
     id = %s AND status = 'sending' AND attempt = %s AND lease_token = %s AND EXISTS (
         SELECT 1 FROM {_RUN} WHERE id = %s AND lease_token = %s)
@@ -212,21 +218,38 @@ def _execute(statement: str, values: tuple[Any, ...]) -> int:
 
 
 def _keep_exchanges(exchanges: Sequence[Exchange]) -> None:
-    names = [field.attname for field in _EXCHANGE_FIELDS]
+    """What `bulk_create` does, in a fourth of the time."""
+    first = exchanges[0]
+    common = (first.team_id, first.connection_id, _uuid(first.subject))
     rows = [
-        [
-            field.get_db_prep_save(getattr(one, name), connection)
-            for field, name in zip(_EXCHANGE_FIELDS, names, strict=True)
-        ]
+        (
+            *common,
+            _uuid(one.public_id),
+            one.call,
+            one.method,
+            one.url,
+            one.status,
+            one.error,
+            orjson.dumps(one.request_headers).decode(),
+            orjson.dumps(one.reply_headers).decode(),
+            one.request_body,
+            one.reply_body,
+            bulk.moment(one.started_at),
+            one.milliseconds,
+        )
         for one in exchanges
     ]
-    marks = ", ".join(["%s"] * len(names))
     with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {_EXCHANGE} ({', '.join(names)}) VALUES ({marks})", rows)
+        cursor.executemany(_KEEP_EXCHANGE, rows)
 
 
 def _token(lease: Lease) -> Any:
-    return Run._meta.get_field("lease_token").get_db_prep_value(lease.token, connection)
+    return _uuid(lease.token)
+
+
+def _uuid(value: UUID | None) -> Any:
+    """As the database's driver takes it."""
+    return value if value is None or connection.features.has_native_uuid_field else value.hex
 
 
 def _counts(held: Held, failed_owners: frozenset[str]) -> Mapping[Verdict, int]:
