@@ -37,7 +37,7 @@ def fairest(*, besides: int | None = None) -> Run | None:
         .order_by(F("team_served_at").asc(nulls_first=True), F("served_at").asc(nulls_first=True), "due_at")
     )
     for run in due[:CANDIDATES]:
-        account = getattr(run, "account", None)  # annotated above
+        account: int = run.account  # type: ignore[attr-defined]  # annotated above
         if run.status != Run.Status.DELIVERING or busy[account] < most:
             return run
     return None

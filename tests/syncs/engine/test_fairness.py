@@ -10,6 +10,7 @@ from django.utils import timezone
 from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team
 from syncs.engine.fairness import fairest
+from syncs.engine.lease import this_holder
 from syncs.models import QueryModel, Run, Source, Sync
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +113,19 @@ def test_a_dead_workers_run_does_not_count_as_busy(make_run: Any, settings: Any)
     Run.objects.update(lease_token=uuid4(), lease_expires_at=timezone.now() - MINUTE)
 
     assert fairest() == dead
+
+
+def test_what_a_dead_worker_in_this_place_held_is_due_at_once(make_run: Any, settings: Any) -> None:
+    settings.WORKERS = 1
+    held = make_run("acme", status=Run.Status.DELIVERING)
+    hold(held)
+    Run.objects.update(lease_holder=this_holder())
+    assert fairest() is None
+    Run.objects.update(lease_holder="elsewhere 1 0.00")
+    assert fairest() is None
+
+    Run.objects.update(lease_holder=this_holder().rpartition(" ")[0] + " 0.00")
+    assert fairest() == held
+    assert fairest(besides=held.pk) is None
+    Run.objects.update(due_at=timezone.now() + MINUTE)
+    assert fairest() is None
