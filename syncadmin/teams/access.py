@@ -6,7 +6,8 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from syncadmin.teams.models import Membership, Team, User
@@ -40,7 +41,7 @@ class TeamRequest(HttpRequest):
         return may(self, Role.ADMIN)
 
 
-View: TypeAlias = Callable[Concatenate[TeamRequest, P], HttpResponse]
+View: TypeAlias = Callable[Concatenate[TeamRequest, P], HttpResponseBase]
 
 
 def may(request: HttpRequest, role: Membership.Role) -> bool:
@@ -49,16 +50,16 @@ def may(request: HttpRequest, role: Membership.Role) -> bool:
     return held is not None and RANKS[held] >= RANKS[role]
 
 
-def needs(role: Membership.Role) -> Callable[[View[P]], Callable[..., HttpResponse]]:
+def needs(role: Membership.Role) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """The view gets a TeamRequest of a member with at least this role.
 
     Its address begins with the team's slug. Strangers get a 404, members of a lower role a 403 that says
     who may.
     """
 
-    def decorate(view: View[P]) -> Callable[..., HttpResponse]:
+    def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def within_team(request: Any, team: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def within_team(request: Any, team: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             membership = (
                 Membership.objects.select_related("team").filter(user=request.user, team__slug=team).first()
             )

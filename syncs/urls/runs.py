@@ -1,0 +1,16 @@
+"""Runs: their list, a run, its rows."""
+
+from django.urls import path
+
+from syncs.views import run_rows, runs
+
+urlpatterns = [
+    path("", runs.runs, name="runs"),
+    path("<uuid:run>/", runs.run, name="run"),
+    path("<uuid:run>/cancel/", runs.cancel, name="run_cancel"),
+    path("<uuid:run>/send-again/", runs.send_again, name="run_retry"),
+    path("<uuid:run>/rows/", run_rows.rows, name="run_rows"),
+    path("<uuid:run>/rows.csv", run_rows.as_csv, name="run_rows_csv"),
+    path("<uuid:run>/rows/<uuid:row>/", run_rows.row, name="run_row"),
+    path("<uuid:run>/rows/<int:batch>/<int:position>/", run_rows.planned_row, name="run_planned_row"),
+]

@@ -1,0 +1,167 @@
+"""What the pages say of a run: where it is, whether anybody works on it, what becomes of a row next."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from destinations.connect import adapter_of
+from destinations.errors import Misconfigured
+from syncadmin.lib.shown import counted
+from syncs.engine.keys import companion_key, row_key
+from syncs.models import LedgerEntry, RejectedRow, Run
+
+UNSERVED = timedelta(seconds=60)
+HEARTBEAT_LASTS = timedelta(seconds=20)
+START_A_WORKER = (
+    "Whoever hosts Syncadmin starts it with `python manage.py up`, which runs the pages and the workers. The "
+    "run goes on by itself then; nothing is lost, and nothing needs to be started again."
+)
+
+Stage = RejectedRow.Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run's records go, in people's words. `note` is what the service does with them."""
+
+    destination: str
+    object: str
+    note: str = ""
+
+
+def place_of(run: Run) -> Place:
+    """Needs the run's sync with its connection."""
+    sync = run.sync
+    try:
+        adapter = adapter_of(sync.connection)
+        found = adapter.object(sync.object_key)
+    except (Misconfigured, KeyError):  # an adapter that this installation has no more
+        return Place(sync.connection.destination, sync.object_key)
+    return Place(adapter.label, found.label, found.note)
+
+
+def sentence(run: Run, place: Place) -> str:
+    """Where the run is, or how it ended."""
+    destination, status = place.destination, Run.Status
+    if run.cancel_requested_at is not None and not run.is_over:
+        return "It is being cancelled. What is on its way is still waited for, a minute at most."
+    match run.status:
+        case status.QUEUED:
+            return "It waits for its turn."
+        case status.PLANNING:
+            return "The model is read and compared with what was sent before. Nothing has been sent yet."
+        case status.DELIVERING:
+            return f"What is new or changed is being sent to {destination}."
+        case status.FINISHING:
+            return "What arrived is being written down."
+        case status.STOPPED:
+            return "It could not go on; somebody must act." + _left(run)
+        case status.CANCELLED:
+            return "Somebody cancelled it." + _left(run)
+    if run.dry_run:
+        return f"A try: {counted(run.planned_count, 'row')} would be sent, and nothing was."
+    if run.status == status.ATTENTION:
+        rest = f"; {counted(run.accepted_count, 'row')} arrived" if run.accepted_count else ""
+        return f"{counted(run.attention_count, 'row needs', 'rows need')} attention{rest}."
+    if run.accepted_count:
+        return f"Everything that was new or changed arrived in {destination}."
+    if not run.read_count:
+        return "The model has no rows, so there was nothing to send."
+    return "Nothing had to be sent."
+
+
+def _left(run: Run) -> str:
+    if not run.waiting_count:
+        return ""
+    return f" {counted(run.waiting_count, 'row was', 'rows were')} not sent; the next run sends them."
+
+
+# Is anybody there?
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nobody works on a run, and what to do."""
+
+    what: str
+    todo: str
+
+
+def trouble_of(run: Run, now: datetime | None = None) -> Trouble | None:
+    """Why nobody has taken an active run for a minute; None where somebody does, or it is not time yet."""
+    now = now or timezone.now()
+    if run.is_over or (run.lease_expires_at is not None and run.lease_expires_at > now):
+        return None
+    since = max(at for at in (run.created_at, run.due_at, run.lease_expires_at, run.served_at) if at)
+    if now - since < UNSERVED:
+        return None
+    minutes = counted(int((now - since).total_seconds() // 60), "minute")
+    if Run.objects.active().filter(lease_expires_at__gt=now).exists():
+        return Trouble(
+            f"No worker has been free for {minutes}: they are busy with other runs.",
+            "It begins by itself, in turn. If that is often so, whoever hosts Syncadmin can set WORKERS "
+            "higher.",
+        )
+    beat = _heartbeat()
+    if beat is None:
+        return Trouble(f"No worker is running: nobody has taken this run for {minutes}.", START_A_WORKER)
+    if beat.get("queue_problem"):
+        return Trouble(
+            f"The workers cannot take this run, for {minutes} now: {beat['queue_problem']}",
+            "Whoever hosts Syncadmin must see to that; the log of `manage.py up` says more.",
+        )
+    return Trouble(
+        f"Workers are running, but none has taken this run for {minutes}.",
+        "A stuck worker is replaced by itself. If this goes on, whoever hosts Syncadmin must restart "
+        "`python manage.py up`.",
+    )
+
+
+def _heartbeat() -> dict[str, Any] | None:
+    """What the supervisor on this machine wrote last; None where none is alive."""
+    try:
+        beat = json.loads((settings.DATA_DIR / "run" / "supervisor.json").read_text())
+        beaten_at = datetime.fromisoformat(beat["beat_at"])
+        is_alive = timezone.now() - beaten_at < HEARTBEAT_LASTS and beat["services"].get("worker")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return beat if is_alive else None
+
+
+# What becomes of a row
+
+
+def entry_of(row: RejectedRow) -> LedgerEntry | None:
+    """What the sync knows of the row now."""
+    key = companion_key(row.match_key) if row.part else row_key(row.key_text)
+    found = LedgerEntry.objects.filter(sync=row.sync_id, generation=row.run.generation, key=key)
+    return found.defer("record").first()
+
+
+def next_try(row: RejectedRow, entry: LedgerEntry | None) -> str:
+    """When the row will be tried again, as far as is known now. Needs its run and sync."""
+    if row.stage == Stage.HELD_BACK:
+        return "It is not sent as long as an equal row is sent in its place."
+    if row.stage == Stage.LEFT_BEHIND:
+        return "There is nothing to send: the row itself has its new record."
+    if not row.key_text:
+        return "Once it has a primary key, the next run sends it."
+    if row.run.generation != row.sync.generation:
+        return "The sync was changed since, and its next run sends every row anew."
+    if entry is not None and entry.fingerprint is not None and entry.run_number > row.run.number:
+        return f"It arrived since, in run #{entry.run_number}."
+    if row.stage == Stage.INVALID:
+        return "Every run looks at it again; it is sent as soon as it is right."
+    if entry is None or entry.refused_fingerprint is None:
+        return "The next run sends it again."
+    unless = "unless the row or the mapping changes before, or somebody sends it again here"
+    if entry.next_try_at is not None and entry.next_try_at > timezone.now():
+        at = timezone.localtime(entry.next_try_at)
+        return f"The first run after {at:%-d %B %Y, %H:%M} {at.tzname()} tries it again, {unless}."
+    if entry.next_try_run is not None and entry.next_try_run > row.sync.last_run_number + 1:
+        return f"Run #{entry.next_try_run} tries it again, {unless}."
+    return "The next run sends it again."

@@ -1,0 +1,185 @@
+"""Runs: the list, one run as it goes on, cancelling it, and sending its rows again."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRefresh
+
+from destinations.models import Connection
+from syncadmin.lib import paging
+from syncadmin.lib.shown import counted
+from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.engine import run as engine
+from syncs.forms.runs import RunFilter, SendAgainForm
+from syncs.models import RejectedRow, Run, Sync
+from syncs.models.rejected_row import RejectedRowQuerySet
+from syncs.views import run_groups, run_words
+
+Stage = RejectedRow.Stage
+
+SHOWN_KEYS = 20
+
+
+def runs_of(request: TeamRequest) -> QuerySet[Run]:
+    """The team's runs with what pages say of them."""
+    runs = Run.objects.filter(team=request.team).defer("keys", "notes")
+    return runs.select_related("sync")
+
+
+def find(request: TeamRequest, public_id: UUID) -> Run:
+    """The team's run, with its sync and who started it, or 404."""
+    found = Run.objects.select_related("sync__model", "sync__connection", "started_by")
+    return get_object_or_404(found, team=request.team, public_id=public_id)
+
+
+@needs(Role.VIEWER)
+def runs(request: TeamRequest) -> HttpResponse:
+    """The team's runs, the newest first."""
+    form = RunFilter(request.GET, team=request.team)
+    page = paging.newest_first(form.apply(runs_of(request)), request.GET)
+    return render(
+        request,
+        "syncs/runs/list.html",
+        {"section": "runs", "form": form, "page": page, "runs": page.objects},
+    )
+
+
+@vary_on_headers("HX-Request")
+@needs(Role.VIEWER)
+def run(request: TeamRequest, run: UUID) -> HttpResponse:
+    """A run. While it goes on, the page asks for its moving part every two seconds, at its end for all."""
+    found = find(request, run)
+    place = run_words.place_of(found)
+    shown = {
+        "section": "runs",
+        "run": found,
+        "place": place,
+        "sentence": run_words.sentence(found, place),
+        "trouble": run_words.trouble_of(found),
+        "stopped_by_connection": found.status == Run.Status.STOPPED
+        and found.sync.connection.health == Connection.Health.ATTENTION,
+    }
+    if getattr(request, "htmx", False):
+        if found.is_over:
+            return HttpResponseClientRefresh()
+        return render(request, "syncs/runs/_live.html", shown)
+    groups = run_groups.with_examples(found, Stage.values)
+    shown |= {
+        "groups": [group for group in groups if group.stage in RejectedRow.ATTENTION],
+        "quiet_groups": [group for group in groups if group.stage not in RejectedRow.ATTENTION],
+        "can_send_again": request.may_edit and not why_not_again(found),
+        "shown_keys": (found.keys or [])[:SHOWN_KEYS],
+        "more_keys": max(0, len(found.keys or []) - SHOWN_KEYS),
+        "most_keys": Run.MOST_KEYS,
+    }
+    return render(request, "syncs/runs/run.html", shown)
+
+
+@needs(Role.EDITOR)
+def cancel(request: TeamRequest, run: UUID) -> HttpResponse:
+    """Ask whether to cancel, then cancel."""
+    found = find(request, run)
+    if request.method == "POST":
+        if engine.cancel(found):
+            messages.success(request, "The run is being cancelled. What is on its way is still waited for.")
+        else:
+            messages.warning(request, "The run was over already; there was nothing to cancel.")
+        return redirect("run", request.team.slug, found.public_id)
+    if found.is_over:
+        return redirect("run", request.team.slug, found.public_id)
+    place = run_words.place_of(found)
+    return render(request, "syncs/runs/cancel.html", {"section": "runs", "run": found, "place": place})
+
+
+# Sending again
+
+
+def why_not_again(run: Run) -> str:
+    """Why rows of this run cannot be sent again from its page; empty where they can."""
+    if not run.is_over:
+        return "The run is still going on. Wait for its end, or cancel it, then send its rows again."
+    if run.dry_run:
+        return "This was a try: nothing was sent, so there is nothing to send again. Start a run instead."
+    if run.generation != run.sync.generation:
+        return "The sync was changed since this run, and its next run sends every row anew: start that one."
+    return ""
+
+
+@needs(Role.EDITOR)
+def send_again(request: TeamRequest, run: UUID) -> HttpResponse:
+    """Start one run of the rows that are asked for."""
+    found = find(request, run)
+    here = reverse("run", args=[request.team.slug, found.public_id])
+    form = SendAgainForm(request.POST)
+    if request.method != "POST":
+        return redirect(here)
+    if not form.is_valid():
+        said = [str(error) for error in form.non_field_errors()]
+        messages.error(request, " ".join(said) or "It was not clear which rows to send again.")
+        return redirect(back_to(request, found))
+    if refusal := why_not_again(found):
+        messages.error(request, refusal)
+        return redirect(here)
+    keys = keys_of(form.rows(found))
+    if keys == []:
+        messages.warning(request, nothing_to_send(form.rows(found)))
+        return redirect(back_to(request, found))
+    return _start(request, found.sync, keys, otherwise=here)
+
+
+def keys_of(rows: RejectedRowQuerySet) -> list[str] | None:
+    """The primary keys of what can be sent again; None where they are too many to name."""
+    found = rows.sendable().order_by().values_list("key_text", flat=True).distinct()
+    keys = list(found[: Run.MOST_KEYS + 1])
+    return None if len(keys) > Run.MOST_KEYS else keys
+
+
+def nothing_to_send(rows: RejectedRowQuerySet) -> str:
+    if rows.filter(stage__in=RejectedRow.ATTENTION, key_text="").exists():
+        return (
+            "Rows without a primary key cannot be sent again: nothing tells which row of the model they are. "
+            "Whoever owns the source's data must give them one; the next run sends them."
+        )
+    return "None of these rows can be sent again: they were held back, or they are not there any more."
+
+
+def _start(request: TeamRequest, sync: Sync, keys: list[str] | None, *, otherwise: str) -> HttpResponse:
+    try:
+        started = engine.start(sync, trigger=Run.Trigger.RETRY, started_by=request.user, keys=keys)
+    except engine.AlreadyRunning as busy:
+        where = reverse("run", args=[request.team.slug, busy.run.public_id])
+        messages.error(
+            request,
+            format_html(
+                'Nothing was started: <a href="{}">run #{}</a> of this sync is going on. Wait for its end, '
+                "or cancel it, then send the rows again.",
+                where,
+                busy.run.number,
+            ),
+        )
+        return redirect(otherwise)
+    if keys is None:
+        said = (
+            f"Run #{started.number} was started. More than {Run.MOST_KEYS:,} rows are too many to name, so "
+            "it sends what changed in the model and every row that was refused."
+        )
+    else:
+        said = f"Run #{started.number} was started to send {counted(len(keys), 'row')} again."
+    messages.success(request, said)
+    return redirect("run", request.team.slug, started.public_id)
+
+
+def back_to(request: TeamRequest, run: Run) -> str:
+    """The list that the rows were chosen in."""
+    narrowed = {name: request.POST[name] for name in ("stage", "problem") if request.POST.get(name)}
+    if narrowed:
+        narrowed["field"] = request.POST.get("field", "")
+    address = reverse("run_rows", args=[request.team.slug, run.public_id])
+    return f"{address}?{urlencode({'show': 'attention'} | narrowed)}"
