@@ -143,8 +143,9 @@ class HttpClient:
         try:
             reply = self._answer(exchange, path, read)
         except DestinationError as error:
-            # A service may quote the key that it refuses.
-            exchange.error = error.message = self._redactor.text(error.message)
+            # A service may quote the key that it refuses, or what no database could hold.
+            said = self._redactor.text(error.message).replace("\0", "\\x00")
+            exchange.error = error.message = said
             error.args = (error.message,)
             if isinstance(error, RateLimited) and self._gate is not None:
                 self._gate.refused(error.retry_after, sent_at=started_at.timestamp())
