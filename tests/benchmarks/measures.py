@@ -83,6 +83,7 @@ def deliver(sync_id: int) -> dict[str, Any]:
     from syncs.engine.deliver import Delivery
     from syncs.engine.lease import Lease
     from syncs.engine.run import _plan, start, way_of
+    from syncs.engine.steady import steady
     from syncs.models import Batch, Run, Sync
 
     sync = Sync.objects.get(pk=sync_id)
@@ -112,13 +113,14 @@ def deliver(sync_id: int) -> dict[str, Any]:
             ]
             bodies.append({"items": items})
         halves = len(bodies) // 2
-        bare = _bare_sending(sync.connection, bodies[:halves])
-        began = time.perf_counter()
-        way = way_of(run.sync)
-        with Delivery(run, lease, way, others_wait=lambda: False, look=lambda: None) as delivery:
-            delivery.work(float("inf"))
-        ours = time.perf_counter() - began
-        bare += _bare_sending(sync.connection, bodies[halves:])
+        with steady():  # as around all that a worker does
+            bare = _bare_sending(sync.connection, bodies[:halves])
+            began = time.perf_counter()
+            way = way_of(run.sync)
+            with Delivery(run, lease, way, others_wait=lambda: False, look=lambda: None) as delivery:
+                delivery.work(float("inf"))
+            ours = time.perf_counter() - began
+            bare += _bare_sending(sync.connection, bodies[halves:])
     rows = sum(batch.operation_count for batch in batches)
     run.refresh_from_db()
     return {
