@@ -1,0 +1,192 @@
+"""The mapping form: a row a field, kept as it was typed; and what checks find, put at its row. Pure."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from destinations.contract import JSON, Field, Kind
+from syncs.configuration.checks import DEFAULT, LEAVE, Fault, Filling
+from syncs.forms.sync_words import sentence
+from syncs.models import FieldMapping
+
+COLUMN, FIELD = "column:", "field:"  # what a select's value begins with; the rest is the name as it is
+FIXED, NAMED = "value", "name"  # a fixed value instead of a column; a field by its typed name
+MOST_ROWS = 1_000
+PARTS = ("source", "value", "field", "name", "empty", "default", "steps")
+PLACES = {"column": "source", "steps": "source", "value": "value", "empty": "empty"}
+
+
+@dataclasses.dataclass(slots=True)
+class Row:
+    """One row as it was typed. `steps` are transformations from elsewhere, as JSON: they are kept."""
+
+    source: str = ""
+    value: str = ""
+    field: str = ""
+    name: str = ""
+    empty: str = LEAVE
+    default: str = ""
+    steps: str = ""
+    errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    is_proposed: bool = False
+
+    @property
+    def key(self) -> str:
+        """The field's name on the wire; empty where none is chosen."""
+        return self.name.strip() if self.field == NAMED else self.field.removeprefix(FIELD)
+
+    @property
+    def column(self) -> str | None:
+        return self.source.removeprefix(COLUMN) if self.source.startswith(COLUMN) else None
+
+    @property
+    def is_blank(self) -> bool:
+        return not (self.source or self.key or self.field or self.value.strip())
+
+    @property
+    def steps_told(self) -> str:
+        """The transformations for people: `trim, lower, map`."""
+        steps = _loaded(self.steps)
+        named = steps if isinstance(steps, list) else []
+        return ", ".join(
+            one if isinstance(one, str) else next(iter(one), "")
+            for one in named
+            if isinstance(one, str | dict)
+        )
+
+    def wrong(self, part: str, message: str) -> None:
+        self.errors.setdefault(part, []).append(message)
+
+
+def read_rows(data: Mapping[str, Any]) -> list[Row]:
+    """The rows of a submitted form, in their order, blank ones too."""
+    told = str(data.get("rows", ""))
+    count = min(int(told), MOST_ROWS) if told.isascii() and told.isdigit() and len(told) < 9 else 0
+    return [_row({part: data.get(f"row-{at}-{part}", "") for part in PARTS}) for at in range(count)]
+
+
+def stored_rows(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """The rows as a draft keeps them."""
+    return [
+        {part: text for part, text in dataclasses.asdict(row).items() if part in PARTS and text}
+        for row in rows
+    ]
+
+
+def restored_rows(kept: Iterable[Mapping[str, str]]) -> list[Row]:
+    return [_row(row) for row in kept]
+
+
+def _row(parts: Mapping[str, Any]) -> Row:
+    row = Row()
+    for part in PARTS:
+        setattr(row, part, str(parts.get(part) or getattr(row, part)))
+    return row
+
+
+def rows_of(fillings: Iterable[Filling], known: Iterable[str]) -> list[Row]:
+    """A stored mapping as rows. `known` are the fields that the form can offer."""
+    names = set(known)
+    return [
+        Row(
+            source=FIXED if one.column is None else COLUMN + one.column,
+            value=shown(one.value) if one.column is None else "",
+            field=FIELD + one.field if one.field in names else NAMED,
+            name="" if one.field in names else one.field,
+            empty=one.empty,
+            default=shown(one.default) if one.empty == DEFAULT else "",
+            steps=orjson.dumps(list(one.steps)).decode() if one.steps else "",
+        )
+        for one in fillings
+    ]
+
+
+def fillings(
+    rows: Sequence[Row], fields: Sequence[Field] | None, before: Sequence[Filling] = ()
+) -> tuple[Filling, ...]:
+    """What the rows that are complete say; what is missing in others is told in their `errors`.
+
+    `before` is the stored mapping: a value that reads as it did is kept with its type.
+    """
+    kinds = {one.key: one.kind for one in fields or ()}
+    old = {one.field: one for one in before}
+    found = []
+    for row in rows:
+        if row.is_blank:
+            continue
+        _demand_whole(row)
+        if row.errors:
+            continue
+        was, kind = old.get(row.key), kinds.get(row.key, Kind.TEXT)
+        steps = _loaded(row.steps)
+        is_default = row.column is not None and row.empty == DEFAULT
+        found.append(
+            Filling(
+                row.key,
+                column=row.column,
+                value=_typed(row.value, kind, was.value if was else None) if row.column is None else None,
+                steps=tuple(steps) if row.column is not None and isinstance(steps, list) else (),
+                empty=row.empty if row.column is not None else LEAVE,
+                default=_typed(row.default, kind, was.default if was else None) if is_default else None,
+            )
+        )
+    return tuple(found)
+
+
+def put_faults(rows: Sequence[Row], faults: Iterable[Fault]) -> list[str]:
+    """Put each fault at its row. Returns those that belong to no row."""
+    rest = []
+    for fault in faults:
+        name = fault.at[1] if len(fault.at) > 1 else ""
+        at = [row for row in rows if row.key == name and not row.is_blank] if name else []
+        for row in at:
+            row.wrong(
+                PLACES.get(fault.at[2], "field") if len(fault.at) > 2 else "field", sentence(fault.message)
+            )
+        if not at:
+            rest.append(sentence(fault.message))
+    return rest
+
+
+def shown(value: JSON) -> str:
+    """A fixed value as it stands in its input."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _demand_whole(row: Row) -> None:
+    if not row.key:
+        row.wrong("field", "Type the field's name." if row.field == NAMED else "Choose the field to fill.")
+    if not row.source:
+        row.wrong("source", "Choose the column that fills it, or a fixed value.")
+    elif row.source == FIXED and not row.value.strip():
+        row.wrong("value", "Type the value that every row gets.")
+    elif row.source != FIXED and row.column is None:
+        row.wrong("source", "Choose one of the columns.")
+    if row.column is not None and row.empty not in FieldMapping.Empty.values:
+        row.wrong("empty", "Choose what an empty value means.")
+    elif row.column is not None and row.empty == DEFAULT and not row.default.strip():
+        row.wrong("empty", "Type the default that stands for an empty value.")
+
+
+def _typed(text: str, kind: Kind, was: JSON) -> JSON:
+    """The text as JSON: as it was before where it reads the same, else by the field's kind."""
+    if was is not None and shown(was) == text:
+        return was
+    loaded = _loaded(text)
+    fits = {
+        Kind.NUMBER: isinstance(loaded, int | float) and not isinstance(loaded, bool),
+        Kind.BOOLEAN: isinstance(loaded, bool),
+        Kind.TEXT_LIST: isinstance(loaded, list) and all(isinstance(item, str) for item in loaded),
+    }
+    return loaded if fits.get(kind) else text
+
+
+def _loaded(text: str) -> JSON:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,30 @@
+"""Syncs, below /t/<team>/syncs/."""
+
+from django.urls import path
+
+from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
+from syncs.views.sync_mapping import sync_mapping
+from syncs.views.sync_run import sync_first, sync_full, sync_run, sync_test
+from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
+
+urlpatterns = [
+    path("", syncs, name="syncs"),
+    path("add/", sync_model, name="sync_add"),
+    path("add/destination/", sync_object, name="sync_add_object"),
+    path("add/mode/", sync_mode, name="sync_add_mode"),
+    path("add/mapping/", sync_mapping, name="sync_add_mapping"),
+    path("add/review/", sync_review, name="sync_add_review"),
+    path("<uuid:sync>/", sync, name="sync"),
+    path("<uuid:sync>/edit/", sync_review, name="sync_edit"),
+    path("<uuid:sync>/edit/model/", sync_model, name="sync_edit_model"),
+    path("<uuid:sync>/edit/destination/", sync_object, name="sync_edit_object"),
+    path("<uuid:sync>/edit/mode/", sync_mode, name="sync_edit_mode"),
+    path("<uuid:sync>/edit/mapping/", sync_mapping, name="sync_edit_mapping"),
+    path("<uuid:sync>/run/", sync_run, name="sync_run"),
+    path("<uuid:sync>/test/", sync_test, name="sync_test"),
+    path("<uuid:sync>/first-run/", sync_first, name="sync_first"),
+    path("<uuid:sync>/send-all-again/", sync_full, name="sync_full"),
+    path("<uuid:sync>/pause/", sync_pause, name="sync_pause"),
+    path("<uuid:sync>/resume/", sync_resume, name="sync_resume"),
+    path("<uuid:sync>/remove/", sync_remove, name="sync_remove"),
+]

@@ -1,0 +1,245 @@
+"""Adding and changing a sync: model → object → mode and key → mapping → review, each a page of its own.
+
+Every page keeps what was typed in the user's draft, right or wrong; only the review saves a sync.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
+
+from destinations import registry
+from destinations.contract import Mode
+from destinations.models import Connection
+from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.forms.sync_words import MODES, mode_of, rows
+from syncs.forms.syncs import ReviewForm
+from syncs.models import QueryModel
+from syncs.views import sync_save
+from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
+from syncs.views.sync_facts import in_words
+
+Page = Callable[[TeamRequest, Work], HttpResponse]
+
+
+def step(view: Page) -> Callable[..., HttpResponseBase]:
+    """A page of the work: of a new sync, or of the sync whose id is in the address."""
+
+    @needs(Role.EDITOR)
+    @wraps(view)
+    def of_work(request: TeamRequest, sync: UUID | None = None) -> HttpResponse:
+        work = open_work(request, sync)
+        if request.method == "POST":
+            seen = parse_datetime(request.POST.get("seen", "")) if work.sync else None
+            if seen is not None and not work.is_begun:
+                work.draft.based_on = seen
+            if request.POST.get("action") == "discard":
+                return _discard(request, work)
+        return view(request, work)
+
+    return of_work
+
+
+@step
+def sync_model(request: TeamRequest, work: Work) -> HttpResponse:
+    """Step 1: whose rows?"""
+    found = QueryModel.objects.filter(team=request.team).select_related("source").order_by("-pk")
+    models = list(found)
+    chosen = work.model
+    error = ""
+    if request.method == "POST":
+        picked = request.POST.get("model", "")
+        chosen = next((one for one in models if str(one.public_id) == picked), None)
+        if chosen is not None:
+            work.save(model=str(chosen.public_id))
+            return redirect(work.url("review" if work.sync else "object"))
+        error = "Choose a model."
+    elif asked := request.GET.get("model"):
+        chosen = next((one for one in models if str(one.public_id) == asked), chosen)
+    elif models and (request.GET.get("chosen") == "newest" or len(models) == 1):
+        chosen = models[0]
+    return page(request, work, "model", models=models, chosen=chosen, error=error)
+
+
+@step
+def sync_object(request: TeamRequest, work: Work) -> HttpResponse:
+    """Step 2: what is written, and where?"""
+    connections = list(Connection.objects.filter(team=request.team).select_related("account").order_by("-pk"))
+    offered = [
+        (connection, adapter) for connection in connections if (adapter := _adapter(connection)) is not None
+    ]
+    chosen, error = _target_value(work.connection, work.content.get("object", "")), ""
+    if request.method == "POST":
+        picked = request.POST.get("target", "")
+        for connection, adapter in offered:
+            for target in adapter.objects:
+                if _target_value(connection, target.key) == picked:
+                    work.save(connection=str(connection.public_id), object=target.key)
+                    return redirect(work.url("mode"))
+        chosen, error = "", "Choose what is written."
+    elif request.GET.get("chosen") == "newest" and offered:
+        chosen = _target_value(offered[0][0], offered[0][1].objects[0].key)
+    groups = [
+        (connection, adapter, [(_target_value(connection, one.key), one) for one in adapter.objects])
+        for connection, adapter in offered
+    ]
+    return page(request, work, "object", groups=groups, chosen=chosen, error=error)
+
+
+@step
+def sync_mode(request: TeamRequest, work: Work) -> HttpResponse:
+    """Step 3: how are records written, and what tells them apart?"""
+    if (elsewhere := behind(request, work)) is not None:
+        return elsewhere
+    target = work.target
+    assert target is not None  # noqa: S101 - or we would be behind
+    errors = {}
+    wanted = work.wanted
+    mode, upsert_key = wanted.mode, wanted.upsert_key
+    if request.method == "POST":
+        mode, upsert_key = request.POST.get("mode", ""), request.POST.get("upsert_key", "")
+        if mode not in {one.value for one in target.modes}:
+            errors["mode"] = "Choose one of the modes that are offered."
+        if upsert_key not in target.upsert_keys:
+            errors["upsert_key"] = "Choose one of the keys."
+        if not errors:
+            work.save(mode=mode, upsert_key=upsert_key)
+            _know_fields(request, work)
+            return redirect(work.url("review" if _is_settled(work) else "mapping"))
+    if upsert_key not in target.upsert_keys and request.method != "POST":
+        upsert_key = target.upsert_keys[0]
+    if mode not in {one.value for one in target.modes} and len(target.modes) == 1:
+        mode = next(iter(target.modes)).value
+    modes = [(one, *MODES[one], target.missing_modes.get(one, "")) for one in Mode]
+    return page(request, work, "mode", modes=modes, mode=mode, upsert_key=upsert_key, errors=errors)
+
+
+@step
+def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
+    """Step 5: all of it in words, and whether it can work. Saving is done from here alone."""
+    if work.sync is None and (elsewhere := behind(request, work)) is not None:
+        return elsewhere
+    initial = {"name": work.name, "keep_records": work.content.get("keep_records", True)}
+    form = ReviewForm(initial=initial)
+    if request.method == "POST":
+        typed = {
+            "name": request.POST.get("name", "").strip()[:200],
+            "keep_records": "keep_records" in request.POST,
+        }
+        work.save(**typed)
+        if request.POST.get("action") == "leave":
+            return leave(request, work)
+        if request.POST.get("action") == "mine":
+            work.draft.based_on = work.sync.updated_at if work.sync else None
+            work.save()
+            return redirect(work.url("review"))
+    finding = sync_save.examine(work)
+    run = None
+    if request.method == "POST":
+        form = ReviewForm(request.POST, asks_again=bool(finding.again))
+        if form.is_valid() and sync_save.is_taken(form.cleaned_data["name"], work):
+            form.add_error("name", "The team already has a sync with this name.")
+        if form.is_valid() and finding.goal is not None and not work.has_conflict:
+            try:
+                saved = sync_save.save(finding.goal, work, based_on=work.draft.based_on)
+            except sync_save.RunUnderWay as error:
+                run = error.run
+            except sync_save.NameTaken:
+                form.add_error("name", "The team already has a sync with this name.")
+            except sync_save.ChangedMeanwhile:
+                return redirect(work.url("review"))
+            else:
+                told = (
+                    f"Its {rows(finding.again_count)} are sent again by the next run."
+                    if finding.again
+                    else ""
+                )
+                messages.success(request, f"{saved.name} is saved. {told}".strip())
+                return redirect("sync", request.team.slug, saved.public_id)
+    wanted = work.wanted
+    return page(
+        request,
+        work,
+        "review",
+        form=form,
+        finding=finding,
+        run=run,
+        mode=MODES[mode] if (mode := mode_of(wanted.mode)) else ("", ""),
+        mapped=in_words([row for row in finding.rows if not row.is_blank], work.fields or ()),
+        target=work.target,
+        companion=companion_of(work),
+        urls={name: work.url(name) for name in STEPS},
+    )
+
+
+def page(request: TeamRequest, work: Work, here: str, **context: Any) -> HttpResponse:
+    """The page of the step named `here`, with what all steps show."""
+    names = list(STEPS)
+    steps = [
+        {
+            "label": label,
+            "url": work.url(name),
+            "is_here": name == here,
+            "is_done": work.sync is not None or names.index(name) < names.index(here),
+        }
+        for name, label in STEPS.items()
+    ]
+    shared = {
+        "section": "syncs",
+        "work": work,
+        "sync": work.sync,
+        "step_label": STEPS[here],
+        "steps": steps,
+        "number": names.index(here) + 1,
+    }
+    return render(request, f"syncs/syncs/step_{here}.html", shared | context)
+
+
+def behind(request: TeamRequest, work: Work) -> HttpResponse | None:
+    """Where to go first, if the step cannot be looked at yet."""
+    if not work.missing_step:
+        return None
+    messages.info(request, f"First comes the {STEPS[work.missing_step].lower()}.")
+    return redirect(work.url(work.missing_step))
+
+
+def _discard(request: TeamRequest, work: Work) -> HttpResponse:
+    work.discard()
+    if work.sync is not None:
+        messages.info(request, "Your changes are thrown away; the sync is as it was.")
+        return redirect("sync", request.team.slug, work.sync.public_id)
+    messages.info(request, "The unfinished sync is thrown away.")
+    return redirect("syncs", request.team.slug)
+
+
+def leave(request: TeamRequest, work: Work) -> HttpResponse:
+    messages.info(request, "What you typed is kept. Go on whenever you like.")
+    if work.sync is not None:
+        return redirect("sync", request.team.slug, work.sync.public_id)
+    return redirect("syncs", request.team.slug)
+
+
+def _know_fields(request: TeamRequest, work: Work) -> None:
+    """Ask for the object's fields where nobody did yet."""
+    if work.fields is None and work.connection is not None and work.target is not None:
+        problem = refresh_fields(work.connection, work.target.key)
+        if problem:
+            messages.error(request, f"The fields could not be read: {problem}")
+
+
+def _is_settled(work: Work) -> bool:
+    """Whether a change of the mode leaves the mapping as it is: then the review is next."""
+    return work.sync is not None and work.sync.object_key == work.content.get("object")
+
+
+def _adapter(connection: Connection) -> Any:
+    return registry.adapters().get(connection.destination)
+
+
+def _target_value(connection: Connection | None, object_key: str) -> str:
+    return f"{connection.public_id}:{object_key}" if connection is not None else ""

@@ -1,0 +1,100 @@
+"""What the pages say of a sync beyond its own columns."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from uuid import UUID
+
+from django.db.models import Max
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+
+from destinations import registry
+from destinations.contract import Field, ObjectType
+from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.forms.sync_rows import Row
+from syncs.forms.sync_words import EMPTY
+from syncs.models import LedgerEntry, Run, Sync
+
+View = Callable[[TeamRequest, Sync], HttpResponse]
+
+
+def of_sync(role: Role) -> Callable[[View], Callable[..., HttpResponseBase]]:
+    """The view gets the team's sync whose id is in the address."""
+
+    def decorate(view: View) -> Callable[..., HttpResponseBase]:
+        @needs(role)
+        @wraps(view)
+        def with_sync(request: TeamRequest, sync: UUID) -> HttpResponse:
+            found = Sync.objects.select_related("model__source", "connection__account", "team")
+            return view(request, get_object_or_404(found, team=request.team, public_id=sync))
+
+        return with_sync
+
+    return decorate
+
+
+def target_of(sync: Sync) -> ObjectType | None:
+    """The object that the sync writes; None where this installation has no such destination any more."""
+    adapter = registry.adapters().get(sync.connection.destination)
+    return next((one for one in adapter.objects if one.key == sync.object_key), None) if adapter else None
+
+
+def target_label(sync: Sync) -> str:
+    """Where the rows go: `Qualified leads`."""
+    adapter, target = registry.adapters().get(sync.connection.destination), target_of(sync)
+    label = adapter.label if adapter is not None else sync.connection.destination
+    return f"{label} {target.label.lower() if target is not None else sync.object_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One field of a mapping, in words. `field` is None where the service did not list it."""
+
+    field: Field | None
+    key: str
+    row: Row
+    empty: str
+
+
+def in_words(rows: Iterable[Row], fields: Iterable[Field]) -> list[Mapped]:
+    """The rows of a mapping as people read them."""
+    known = {field.key: field for field in fields}
+    words = {policy.value: told for policy, told in EMPTY.items()}
+    return [
+        Mapped(known.get(row.key), row.key, row, words.get(row.empty, "") if row.column is not None else "")
+        for row in rows
+    ]
+
+
+def last_runs(syncs: Iterable[Sync]) -> dict[int, Run]:
+    """The newest run of each sync, by the sync's id. Two queries."""
+    newest = Run.objects.filter(sync__in=list(syncs)).order_by().values("sync").annotate(newest=Max("pk"))
+    runs = Run.objects.in_bulk([one["newest"] for one in newest])
+    return {run.sync_id: run for run in runs.values()}
+
+
+def sent_count(sync: Sync) -> int:
+    """How many rows were sent in the sync's present generation: a new one sends them again."""
+    return LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count()
+
+
+def is_first(sync: Sync) -> bool:
+    """Whether no run over all rows was begun yet in the sync's present generation."""
+    return not Run.objects.filter(
+        sync=sync, generation=sync.generation, dry_run=False, limit=None, keys__isnull=True
+    ).exists()
+
+
+def count_of(sync: Sync) -> Run | None:
+    """The run that counted, or counts, what a full run would send, with sync and model as they are."""
+    changed = max(sync.updated_at, sync.model.updated_at)
+    found = Run.objects.filter(
+        sync=sync,
+        generation=sync.generation,
+        dry_run=True,
+        limit=None,
+        keys__isnull=True,
+        created_at__gte=changed,
+    )
+    return found.exclude(status=Run.Status.CANCELLED).order_by("-pk").first()

@@ -1,0 +1,108 @@
+"""Starting runs of a sync: a test, the first full run with its numbers, the usual one, all rows again."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from syncadmin.teams.access import Role, TeamRequest
+from syncs.engine.run import AlreadyRunning, start
+from syncs.forms.syncs import TEST_ROWS, TestForm
+from syncs.models import Run, Sync
+from syncs.views.run_words import trouble_of
+from syncs.views.sync_facts import count_of, is_first, of_sync, sent_count, target_label
+from syncs.views.syncs import show_sync
+
+DONE = {Run.Status.SUCCEEDED, Run.Status.ATTENTION}
+
+
+@of_sync(Role.EDITOR)
+def sync_run(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Run it now; a first full run is confirmed on a page of its own, after it was counted."""
+    if request.method != "POST":
+        return _back(request, sync)
+    if is_first(sync):
+        if not sync.paused and count_of(sync) is None:
+            _start(request, sync, dry_run=True)
+        return redirect("sync_first", request.team.slug, sync.public_id)
+    return _go(request, sync)
+
+
+@of_sync(Role.EDITOR)
+def sync_test(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Send ten rows, or chosen ones."""
+    if request.method != "POST":
+        return _back(request, sync)
+    form = TestForm(request.POST, primary_key=sync.model.primary_key)
+    if not form.is_valid():
+        return show_sync(request, sync, test_form=form)
+    if (keys := form.cleaned_data["keys"]) is not None:
+        return _go(request, sync, keys=keys)
+    return _go(request, sync, limit=TEST_ROWS)
+
+
+@of_sync(Role.EDITOR)
+def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """The first full run: how many rows, to which account; counted by a run that sends nothing."""
+    count = count_of(sync)
+    if request.method == "POST":
+        action = request.POST.get("action")
+        if action == "send" and count is not None and str(count.public_id) == request.POST.get("count"):
+            if count.status in DONE:
+                return _go(request, sync)
+        elif action == "count" and (count is None or count.is_over):
+            _start(request, sync, dry_run=True)
+            return redirect("sync_first", request.team.slug, sync.public_id)
+        messages.warning(request, "The numbers are out of date by now. Look at these, then confirm them.")
+        return redirect("sync_first", request.team.slug, sync.public_id)
+    if not is_first(sync):
+        return _back(request, sync)
+    active = Run.objects.active().filter(sync=sync).first()
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "target_label": target_label(sync),
+        "count": count,
+        "is_counted": count is not None and count.status in DONE,
+        "other": active if active is not None and active != count else None,
+        "trouble": trouble_of(count) if count is not None else None,
+    }
+    return render(request, "syncs/syncs/first_run.html", context)
+
+
+@of_sync(Role.EDITOR)
+def sync_full(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Send every row again, changed or not, after asking."""
+    if is_first(sync):
+        return redirect("sync_first", request.team.slug, sync.public_id)
+    if request.method == "POST":
+        return _go(request, sync, full=True)
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "target_label": target_label(sync),
+        "sent_count": sent_count(sync),
+    }
+    return render(request, "syncs/syncs/full.html", context)
+
+
+def _go(request: TeamRequest, sync: Sync, **options: Any) -> HttpResponse:
+    """Start a run and show it; where one is active, show that one."""
+    run = _start(request, sync, **options)
+    return redirect("run", request.team.slug, run.public_id) if run is not None else _back(request, sync)
+
+
+def _start(request: TeamRequest, sync: Sync, **options: Any) -> Run | None:
+    if sync.paused:
+        messages.error(request, f"{sync.name} is paused. Resume it, then run it.")
+        return None
+    try:
+        return start(sync, started_by=request.user, **options)
+    except AlreadyRunning as error:
+        messages.warning(request, f"{sync.name} is running already: this is run {error.run.number}.")
+        return error.run
+
+
+def _back(request: TeamRequest, sync: Sync) -> HttpResponse:
+    return redirect("sync", request.team.slug, sync.public_id)

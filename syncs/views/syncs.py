@@ -1,0 +1,158 @@
+"""The list of syncs and a sync's own page; pausing, resuming and removing one."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from destinations import registry
+from destinations.contract import Mode
+from destinations.models import Connection
+from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.configuration.goals import fillings_of
+from syncs.forms.sync_rows import rows_of
+from syncs.forms.sync_words import MODES
+from syncs.forms.syncs import TEST_ROWS, TestForm
+from syncs.models import Run, Sync, SyncDraft
+from syncs.views.sync_facts import (
+    Mapped,
+    in_words,
+    is_first,
+    last_runs,
+    of_sync,
+    sent_count,
+    target_label,
+    target_of,
+)
+from syncs.views.sync_remove import remove
+
+PAGE = 50
+SHOWN_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sync in the list, with its newest run."""
+
+    sync: Sync
+    target: str
+    run: Run | None
+
+
+@needs(Role.VIEWER)
+def syncs(request: TeamRequest) -> HttpResponse:
+    """The team's syncs, the newest first, each with how its last run went."""
+    found = Sync.objects.filter(team=request.team).select_related("model", "connection")
+    query, connection = request.GET.get("q", "").strip(), request.GET.get("destination", "")
+    if query:
+        found = found.filter(name__icontains=query)
+    connections = list(Connection.objects.filter(team=request.team).order_by("name"))
+    chosen = next((one for one in connections if str(one.public_id) == connection), None)
+    if chosen is not None:
+        found = found.filter(connection=chosen)
+    shown = list(_after(found, request)[: PAGE + 1])
+    runs = last_runs(shown[:PAGE])
+    context = {
+        "section": "syncs",
+        "lines": [Line(one, target_label(one), runs.get(one.pk)) for one in shown[:PAGE]],
+        "older": shown[PAGE - 1].public_id if len(shown) > PAGE else None,
+        "is_filtered": bool(query or chosen),
+        "is_first_page": not request.GET.get("after"),
+        "query": query,
+        "connections": connections,
+        "chosen": chosen,
+        "draft": SyncDraft.objects.filter(team=request.team, user=request.user, sync=None).first()
+        if request.may_edit
+        else None,
+    }
+    return render(request, "syncs/syncs/list.html", context)
+
+
+@of_sync(Role.VIEWER)
+def sync(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """What is sent where, how the last runs went, and what can be done now."""
+    return show_sync(request, sync)
+
+
+def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = None) -> HttpResponse:
+    """The sync's page, with a test's form as it was filled in."""
+    runs = list(sync.runs.select_related("sync", "started_by").order_by("-pk")[:SHOWN_RUNS])
+    target = target_of(sync)
+    draft = SyncDraft.objects.filter(team=request.team, user=request.user, sync=sync).first()
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "target": target,
+        "target_label": target_label(sync),
+        "mode": MODES[Mode(sync.mode)][0],
+        "mapped": _mapped(sync),
+        "runs": runs,
+        "last": runs[0] if runs else None,
+        "active": next((run for run in runs if not run.is_over), None),
+        "is_first": is_first(sync),
+        "test_form": test_form or TestForm(primary_key=sync.model.primary_key),
+        "test_rows": TEST_ROWS,
+        "draft": draft if request.may_edit else None,
+    }
+    return render(request, "syncs/syncs/sync.html", context)
+
+
+@of_sync(Role.EDITOR)
+def sync_pause(request: TeamRequest, sync: Sync) -> HttpResponse:
+    return _switch(request, sync, paused=True)
+
+
+@of_sync(Role.EDITOR)
+def sync_resume(request: TeamRequest, sync: Sync) -> HttpResponse:
+    return _switch(request, sync, paused=False)
+
+
+@of_sync(Role.EDITOR)
+def sync_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Remove the sync, after asking. What was sent stays at the destination."""
+    active = Run.objects.active().filter(sync=sync).first()
+    if request.method == "POST":
+        if remove(sync):
+            messages.success(request, f"{sync.name} is removed.")
+            return redirect("syncs", request.team.slug)
+        return redirect("sync_remove", request.team.slug, sync.public_id)
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "target_label": target_label(sync),
+        "run_count": sync.runs.count(),
+        "sent_count": sent_count(sync),
+        "active": active,
+    }
+    return render(request, "syncs/syncs/remove.html", context)
+
+
+def _switch(request: TeamRequest, sync: Sync, *, paused: bool) -> HttpResponse:
+    """Pausing leaves `updated_at` as it is: whoever edits the sync meanwhile is not held up by it."""
+    if request.method == "POST" and Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused):
+        if paused:
+            messages.success(request, "The sync is paused: nothing is sent until somebody resumes it.")
+        else:
+            messages.success(request, "The sync is resumed.")
+    return redirect("sync", request.team.slug, sync.public_id)
+
+
+def _after(found: QuerySet[Sync], request: TeamRequest) -> QuerySet[Sync]:
+    """The list from where the page begins, the newest first."""
+    found = found.order_by("-pk")
+    after = request.GET.get("after", "")
+    if not after:
+        return found
+    try:
+        last = Sync.objects.filter(team=request.team, public_id=after).values_list("pk", flat=True).first()
+    except ValidationError:  # not an id at all
+        last = None
+    return found.filter(pk__lt=last) if last is not None else found
+
+
+def _mapped(sync: Sync) -> list[Mapped]:
+    fields = registry.remembered_fields(sync.connection.fields, sync.object_key) or []
+    return in_words(rows_of(fillings_of(sync), [field.key for field in fields]), fields)
