@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 
 from destinations.adapters.qualified import Adapter
+from destinations.contract import Outcome, Verdict
 from destinations.errors import Rejected
+from destinations.models import Exchange
 from syncs.engine import ledger
 from syncs.models import LedgerEntry, RejectedRow, Run, Sync
 from tests.syncs.engine.scene import (
@@ -174,6 +176,25 @@ def test_a_call_that_is_refused_alike_in_both_halves_costs_two_more(
     assert counts(run) == {"read": 60, "planned": 60, "rejected": 60}
     assert set(RejectedRow.objects.values_list("field", flat=True)) == {"email"}
     check_history(run)
+
+
+def test_words_that_no_database_can_hold_are_kept_as_escapes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NUL in the reason for a row, and in the refusal of a whole call."""
+    scene.rows = [person(1)]
+    with monkeypatch.context() as patch:
+        outcome = Outcome(Verdict.REJECTED, "Not\0 this one.")
+        patch.setattr(Adapter, "send", lambda *_: [outcome])
+        assert "Not\\x00 this one." in reason(scene.finish(), 1)
+
+    scene.change(1, title="CEO")
+    scene.sandbox.faults.set(error_500_next=1, only="POST /v2/bulk")
+    with monkeypatch.context() as patch:
+        patch.setattr(Adapter, "refusal", lambda *_: Rejected("Not\0 so."))
+        run = scene.finish()
+    assert "Not\\x00 so." in reason(run, 1)
+    assert Exchange.objects.filter(subject=run.public_id, error="Not\\x00 so.").exists()
 
 
 def test_three_batches_refused_alike_stop_the_run(stage: Scene) -> None:
