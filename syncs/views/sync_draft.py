@@ -60,6 +60,11 @@ class Work:
         return with_defaults(draft, self.adapter) if self.adapter is not None else draft
 
     @property
+    def label(self) -> str:
+        """The destination's name; templates would take the adapter itself for something to call."""
+        return self.adapter.label if self.adapter is not None else ""
+
+    @property
     def name(self) -> str:
         """The name that was typed, or a proposal."""
         typed = str(self.content.get("name", ""))
@@ -174,6 +179,7 @@ def companion_of(work: Work) -> dict[str, Any] | None:
         "key": companion.prefix + companion.key_field,
         "fallback": companion.fallback_field,
         "note": work.adapter.object(companion.object).note,
+        "is_mapped": any(row.key.startswith(companion.prefix) for row in work.rows()),
     }
 
 

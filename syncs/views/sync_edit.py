@@ -85,7 +85,7 @@ def sync_object(request: TeamRequest, work: Work) -> HttpResponse:
     elif request.GET.get("chosen") == "newest" and offered:
         chosen = _target_value(offered[0][0], offered[0][1].objects[0].key)
     groups = [
-        (connection, adapter, [(_target_value(connection, one.key), one) for one in adapter.objects])
+        (connection, adapter.label, [(_target_value(connection, one.key), one) for one in adapter.objects])
         for connection, adapter in offered
     ]
     return page(request, work, "object", groups=groups, chosen=chosen, error=error)

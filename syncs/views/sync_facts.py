@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 
@@ -68,8 +68,9 @@ def in_words(rows: Iterable[Row], fields: Iterable[Field]) -> list[Mapped]:
 
 
 def last_runs(syncs: Iterable[Sync]) -> dict[int, Run]:
-    """The newest run of each sync, by the sync's id. Two queries."""
-    newest = Run.objects.filter(sync__in=list(syncs)).order_by().values("sync").annotate(newest=Max("pk"))
+    """The newest run of each sync, by the sync's id: counting alone is none, once it is over. Two queries."""
+    told = Run.objects.filter(Q(dry_run=False) | Q(status__in=Run.ACTIVE), sync__in=list(syncs))
+    newest = told.order_by().values("sync").annotate(newest=Max("pk"))
     runs = Run.objects.in_bulk([one["newest"] for one in newest])
     return {run.sync_id: run for run in runs.values()}
 

@@ -185,6 +185,7 @@ def test_modes_that_the_destination_lacks_are_shown_with_its_reason(page, model,
     text = page.get("sync_add_mode")
     assert "it has no call that only creates" in text
     assert text.count("disabled") == 2
+    assert "What may happen to leads in Qualified?" in text
     answer = page.post("sync_add_mode", mode="insert", upsert_key="email")
     assert "Choose one of the modes that are offered" in answer.content.decode()
 
@@ -511,6 +512,11 @@ def test_the_list_shows_the_last_run_and_its_totals(page, sync):
     assert "Succeeded" in text
     assert "show=arrived" in text
     assert "Run now" in text
+
+
+def test_a_count_is_no_run_in_the_list(page, sync):
+    finish_here(_start(sync, dry_run=True))
+    assert "Never run" in page.get("syncs")
 
 
 def test_an_empty_team_is_told_what_a_sync_is(page):
