@@ -18,6 +18,9 @@ from syncs.sources.base import Chunk, Column, Problem, SourceError, distinct, en
 
 _IDLE_MINUTES = 15  # the database ends a transaction that we left hanging
 _FIRST_FETCH_ROWS = 500  # until the size of a row is known
+_LOADED_ROWS = (
+    1_000  # at once: what is made of them stays in the processor's cache, a tenth faster than 5,000
+)
 _CHUNK_BYTES = 8_000_000  # rows of megabytes come fewer at a time
 _CURSOR = "syncadmin_model"
 _DECLARE = f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR "
@@ -70,7 +73,7 @@ class Session:
             return distinct(postgres_values.columns(self.connection, prepared))
 
     def chunks(self, chunk_rows: int) -> Iterator[Chunk]:
-        """The rows, at most `chunk_rows` at a time; fewer where rows are large."""
+        """The rows, at most `chunk_rows` sent for at a time, and fewer given."""
         transformer = Transformer.from_context(self.connection)
         asked = min(chunk_rows, _FIRST_FETCH_ROWS)
         self._ask_for(asked)
@@ -81,7 +84,9 @@ class Session:
             if not is_last:
                 asked = min(chunk_rows, max(1, _CHUNK_BYTES // _row_bytes(result)))
                 self._ask_for(asked)
-            yield postgres_values.load(transformer, self.connection, result)
+            for first in range(0, result.ntuples, _LOADED_ROWS):
+                last = min(first + _LOADED_ROWS, result.ntuples)
+                yield postgres_values.load(transformer, self.connection, result, first, last)
             if is_last:
                 return
             result = self._answer()

@@ -87,15 +87,17 @@ def _type(info: TypeInfo | None, oid: int, category: str) -> Type:
     return Type.TEXT if category in ("S", "E") else Type.OTHER
 
 
-def load(transformer: Transformer, connection: psycopg.Connection, result: PGresult) -> Chunk:
-    """The rows of a result whose loaders are set."""
+def load(
+    transformer: Transformer, connection: psycopg.Connection, result: PGresult, first: int, last: int
+) -> Chunk:
+    """The rows from `first` to before `last` of a result whose loaders are set."""
     try:
-        return transformer.load_rows(0, result.ntuples, tuple)
+        return transformer.load_rows(first, last, tuple)
     except (psycopg.DataError, ValueError, ArithmeticError, RecursionError):
-        return _load_patiently(connection, result)
+        return _load_patiently(connection, result, first, last)
 
 
-def _load_patiently(connection: psycopg.Connection, result: PGresult) -> Chunk:
+def _load_patiently(connection: psycopg.Connection, result: PGresult, first: int, last: int) -> Chunk:
     """The same, cell by cell: what cannot be loaded is the text that the server wrote."""
     loaders = [
         connection.adapters.get_loader(result.ftype(at), pq.Format.TEXT) or TextLoader
@@ -103,7 +105,7 @@ def _load_patiently(connection: psycopg.Connection, result: PGresult) -> Chunk:
     ]
     instances = [loader(result.ftype(at), connection) for at, loader in enumerate(loaders)]
     rows: Chunk = []
-    for at in range(result.ntuples):
+    for at in range(first, last):
         cells = (result.get_value(at, column) for column in range(result.nfields))
         rows.append(
             tuple(
