@@ -149,7 +149,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "syncadmin.teams.views.SignInFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -161,6 +161,7 @@ AUTH_USER_MODEL = "teams.User"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "syncadmin.teams.views.form_refused"
 
 TEMPLATES = [
     {
@@ -257,6 +258,46 @@ HTTPS_PROXY = _text("HTTPS_PROXY") or _text("https_proxy")
 HTTP_PROXY = _text("HTTP_PROXY") or _text("http_proxy")
 NO_PROXY = _text("NO_PROXY") or _text("no_proxy")
 CA_BUNDLE = _text("REQUESTS_CA_BUNDLE") or _text("SSL_CERT_FILE")
+
+# E-mail: how a forgotten password is set anew.
+
+
+def _mail() -> dict[str, Any]:
+    """Django's settings of e-mail. The address may hold a password, so errors do not repeat it."""
+    console = "django.core.mail.backends.console.EmailBackend"
+    text = _text("EMAIL_URL")
+    if not text:
+        return {"EMAIL_BACKEND": console}  # in production nothing is sent: see SENDS_MAIL
+    try:
+        mail = dict(env.email_url_config(text))
+    except (ValueError, ImproperlyConfigured):
+        mail = {}
+    host, backend = mail.get("EMAIL_HOST"), mail.get("EMAIL_BACKEND", "")
+    if backend != console and not (backend.endswith("smtp.EmailBackend") and host):
+        raise ImproperlyConfigured(
+            "EMAIL_URL must be smtp+tls://user:password@host:587, smtp+ssl://user:password@host:465, "
+            "smtp://host:25 or consolemail://. (Signs such as @ : / # ? % in the password must be "
+            "percent-encoded.)"
+        )
+    usual = 465 if mail.get("EMAIL_USE_SSL") else 587 if mail.get("EMAIL_USE_TLS") else 25
+    login = {name: mail[name] or "" for name in ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")}
+    return mail | login | {"EMAIL_PORT": mail["EMAIL_PORT"] or usual}
+
+
+_MAIL = _mail()
+SENDS_MAIL = DEBUG or bool(_text("EMAIL_URL"))
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = _text("EMAIL_FROM") or "syncadmin@localhost"
+if not DEBUG and SENDS_MAIL and not _text("EMAIL_FROM"):
+    raise ImproperlyConfigured("EMAIL_FROM must be set with EMAIL_URL: the address that e-mails come from.")
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # the e-mail says so: templates/registration/password_reset_email.txt
 
 # The supervisor (`manage.py up`)
 

@@ -1,7 +1,25 @@
-"""The form to sign in."""
+"""The forms to sign in, to choose a password, and to say who one is and in which time zone."""
+
+from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib.auth.forms import (
+    AuthenticationForm,
+    PasswordChangeForm,
+    PasswordResetForm,
+    SetPasswordForm,
+    UsernameField,
+)
+
+from syncadmin.teams.models import User
+
+# The first parts of the names that people choose from; the rest are aliases and offsets.
+REGIONS = (
+    *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic"),
+    *("Australia", "Europe", "Indian", "Pacific"),
+)
+WHAT_IS_GOOD = "At least 8 characters. Not only digits, not a common password, and nothing like your name."
 
 
 class SignInForm(AuthenticationForm):
@@ -9,10 +27,93 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         "invalid_login": "This e-mail address and password do not belong together. Check both; the password "
-        "is case-sensitive. An operator of this installation can set a new one.",
+        "is case-sensitive.",
         "inactive": "This account is switched off. An operator of this installation can switch it on.",
     }
 
     username = UsernameField(
         label="E-mail address", widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
     )
+
+
+class ForgottenPasswordForm(PasswordResetForm):
+    """Where to send the link. It never tells whether somebody of that address is known."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "email"}),
+    )
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        return email.strip().lower()
+
+
+class NewPasswordForm(SetPasswordForm):
+    """A new password, twice. Django's help is a list in HTML; ours is a sentence."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self)
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """The password that one has, and a new one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = "The password you have now"
+        _describe(self)
+
+
+def _describe(form: forms.Form) -> None:
+    form.fields["new_password1"].label = "New password"
+    form.fields["new_password1"].help_text = WHAT_IS_GOOD
+    form.fields["new_password2"].label = "The new password again"
+    form.fields["new_password2"].help_text = ""
+
+
+class ProfileForm(forms.ModelForm):
+    """Name and time zone. The e-mail address is how one signs in: operators change it."""
+
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name", "time_zone")
+        widgets = {
+            "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
+            "last_name": forms.TextInput(attrs={"autocomplete": "family-name"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"] = forms.ChoiceField(
+            choices=time_zones(self.instance.time_zone), help_text="Every time on the pages is shown in it."
+        )
+
+    def save(self, commit: bool = True) -> User:
+        """Store these three and nothing else of the person."""
+        user: User = super().save(commit=False)
+        if commit:
+            user.save(update_fields=self._meta.fields)
+        return user
+
+
+def time_zones(current: str) -> list[tuple[str, Any]]:
+    """UTC, then the zones by region, as a select shows them; `current` is among them whatever it is."""
+    known = sorted(available_timezones())
+    first = [("UTC", "UTC")]
+    if current != "UTC" and current.partition("/")[0] not in REGIONS:
+        first.append((current, current))
+    regions: list[tuple[str, Any]] = [
+        (
+            region,
+            [
+                (name, name.partition("/")[2].replace("_", " ").replace("/", " / "))
+                for name in known
+                if name.startswith(f"{region}/")
+            ],
+        )
+        for region in REGIONS
+    ]
+    return [*first, *regions]

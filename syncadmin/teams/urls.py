@@ -1,4 +1,12 @@
-from django.contrib.auth.views import LoginView, LogoutView
+"""Signing in and out, passwords, one's profile, and the first page."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordResetCompleteView,
+    PasswordResetDoneView,
+)
 from django.urls import path
 
 from syncadmin.teams import views
@@ -11,5 +19,19 @@ sign_in_as_somebody_else = LoginView.as_view(authentication_form=SignInForm)
 urlpatterns = [
     path("", views.home, name="home"),
     path("login/", sign_in, name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
+    path("profile/", views.profile, name="profile"),
+    path("password/", views.ChangePassword.as_view(), name="password_change"),
+    path("password/forgotten/", views.ForgotPassword.as_view(), name="password_reset"),
+    path(
+        "password/sent/",
+        PasswordResetDoneView.as_view(template_name="registration/password_reset_sent.html"),
+        name="password_reset_done",
+    ),
+    path("password/new/<uidb64>/<token>/", views.SetPassword.as_view(), name="password_reset_confirm"),
+    path(
+        "password/set/",
+        PasswordResetCompleteView.as_view(template_name="registration/password_reset_set.html"),
+        name="password_reset_complete",
+    ),
 ]

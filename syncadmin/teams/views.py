@@ -1,8 +1,24 @@
-"""The first page after signing in."""
+"""Where one goes after signing in, one's profile and password, and what is said when a form is refused."""
 
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import (
+    PasswordChangeView,
+    PasswordResetConfirmView,
+    PasswordResetView,
+)
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_http_methods
 
+from syncadmin.teams.forms import ForgottenPasswordForm, NewPasswordForm, OwnPasswordForm, ProfileForm
 from syncadmin.teams.models import Membership, User
 
 
@@ -13,8 +29,81 @@ class SignedInRequest(HttpRequest):
 
 
 def home(request: SignedInRequest) -> HttpResponse:
-    """Staff go to the admin pages; everyone else sees their teams."""
-    if request.user.is_staff:
+    """To the overview of the only team; else the teams to choose from. Staff without one go to the admin."""
+    memberships = list(
+        Membership.objects.filter(user=request.user).select_related("team").order_by("team__name", "pk")
+    )
+    if len(memberships) == 1:
+        return redirect("overview", memberships[0].team.slug)
+    if not memberships and request.user.is_staff:
         return redirect("admin:index")
-    memberships = Membership.objects.filter(user=request.user).select_related("team")
-    return render(request, "teams/home.html", {"memberships": memberships.order_by("team__name")})
+    return render(request, "teams/home.html", {"memberships": memberships})
+
+
+@require_http_methods(["GET", "POST"])
+def profile(request: SignedInRequest) -> HttpResponse:
+    """Name and time zone of whoever is signed in."""
+    # A copy of its own: the page's header must not show what was typed and refused.
+    person = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Your profile is saved.")
+        return redirect("profile")
+    return render(request, "teams/profile.html", {"form": form})
+
+
+class ChangePassword(PasswordChangeView):
+    """A new password for somebody who knows the old one. Signs out everywhere else."""
+
+    form_class = OwnPasswordForm
+    template_name = "registration/password_change.html"
+    success_url = reverse_lazy("profile")
+
+    def form_valid(self, form: BaseForm) -> HttpResponse:
+        messages.success(self.request, "Your password is changed. Everywhere else you are signed out.")
+        return super().form_valid(form)
+
+
+class ForgotPassword(PasswordResetView):
+    """Asks where to send a link; where the installation sends no e-mail, says who can help."""
+
+    form_class = ForgottenPasswordForm
+    template_name = "registration/password_reset.html"
+    email_template_name = "registration/password_reset_email.txt"
+    subject_template_name = "registration/password_reset_subject.txt"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(sends_mail=settings.SENDS_MAIL, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.SENDS_MAIL:
+            return self.get(request, *args, **kwargs)
+        return super().post(request, *args, **kwargs)
+
+
+class SetPassword(PasswordResetConfirmView):
+    """Where the link in the e-mail leads."""
+
+    form_class = NewPasswordForm
+    template_name = "registration/password_reset_confirm.html"
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """Sends strangers to sign in. One whose session ended in mid-form is told how to keep what was typed."""
+
+    def handle_no_permission(  # type: ignore[override]  # Django takes any response
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
+        if request.method == "POST":
+            return render(request, "registration/signed_out.html", status=403)
+        return super().handle_no_permission(request, view_func)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form came without its token, or from another site. Django's word for it is a CSRF failure."""
+    context = {
+        "lacks_cookie": reason == REASON_NO_CSRF_COOKIE,
+        "is_from_elsewhere": reason.startswith(("Origin checking failed", "Referer checking failed")),
+    }
+    return render(request, "403_csrf.html", context, status=403)

@@ -130,6 +130,44 @@ def test_postgresql_keeps_its_connections(tmp_path):
     assert database["OPTIONS"] == {"sslmode": "require"}
 
 
+@pytest.mark.parametrize(
+    ("address", "host", "port", "tls", "ssl"),
+    [
+        ("smtp+tls://me:p%40ss@mail.example.com", "mail.example.com", 587, True, False),
+        ("smtp+ssl://me:p%40ss@mail.example.com", "mail.example.com", 465, False, True),
+        ("smtp://me:p%40ss@mail.example.com:2525", "mail.example.com", 2525, False, False),
+    ],
+)
+def test_e_mail_is_sent_through_the_server_that_is_named(tmp_path, address, host, port, tls, ssl):
+    found = load(tmp_path, **PRODUCTION, EMAIL_URL=address, EMAIL_FROM="Syncadmin <us@example.com>")
+    assert found["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == (host, port)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("me", "p@ss")
+    assert (found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (tls, ssl)
+    assert found["DEFAULT_FROM_EMAIL"] == "Syncadmin <us@example.com>"
+    assert found["SENDS_MAIL"] is True
+
+
+def test_without_a_server_development_writes_e_mails_to_the_console_and_production_sends_none(tmp_path):
+    assert load(tmp_path)["SENDS_MAIL"] is True
+    assert load(tmp_path)["EMAIL_BACKEND"].endswith("console.EmailBackend")
+    assert load(tmp_path, **PRODUCTION)["SENDS_MAIL"] is False
+
+
+@pytest.mark.parametrize(
+    "address", ["smtp://me:hush@:25", "https://me:hush@host", "hush", "smtp://me:hush@host:port"]
+)
+def test_a_bad_server_of_e_mail_is_refused_without_repeating_it(tmp_path, address):
+    said = complaint(tmp_path, EMAIL_URL=address)
+    assert "EMAIL_URL must be smtp+tls://user:password@host:587" in said
+    assert "hush" not in said
+
+
+def test_production_demands_an_address_that_e_mails_come_from(tmp_path):
+    said = complaint(tmp_path, **PRODUCTION, EMAIL_URL="smtp://mail.example.com")
+    assert said.startswith("EMAIL_FROM must be set with EMAIL_URL")
+
+
 def test_a_value_may_begin_with_a_dollar_sign(tmp_path):
     assert load(tmp_path, SECRET_KEY="$ecret")["SECRET_KEY"] == "$ecret"
 

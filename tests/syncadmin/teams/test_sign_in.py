@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from syncadmin.teams.models import Membership, User
+from syncadmin.teams.models import Membership, Team, User
 
 LOGIN = reverse("login")
 
@@ -21,14 +21,32 @@ def test_a_stranger_is_sent_to_sign_in(client, db):
     assert '<label for="id_password">Password</label>' in page
 
 
-def test_alice_signs_in_however_she_writes_her_address_and_sees_her_teams(client, alice):
+def test_alice_signs_in_however_she_writes_her_address_and_comes_to_her_team(client, alice):
     reply = sign_in(client, " Alice@Example.COM ", next="/")
     assert reply.url == "/"
+    assert client.get("/").url == reverse("overview", args=["acme"])
+
+
+def test_a_member_of_several_teams_chooses_one(client, alice, other_team):
+    Membership.objects.create(team=other_team, user=alice, role=Membership.Role.VIEWER)
+    Team.objects.create(slug="initech", name="Initech")
+    client.force_login(alice)
     page = client.get("/").text
-    assert "<strong>Acme</strong>" in page
+    for slug, name in (("acme", "Acme"), ("globex", "Globex")):
+        assert f'<a href="{reverse("overview", args=[slug])}"><strong>{name}</strong></a>' in page
     assert "Owner" in page
-    assert "Globex" not in page
-    assert "can give you access to the admin pages" in page.replace("\n  ", " ")
+    assert "Initech" not in page
+
+
+def test_the_list_of_teams_takes_a_constant_number_of_queries(client, alice, django_assert_max_num_queries):
+    for number in range(50):
+        team = Team.objects.create(slug=f"team-{number}", name=f"<b>{'x' * 90}{number}")
+        Membership.objects.create(team=team, user=alice)
+    client.force_login(alice)
+    with django_assert_max_num_queries(3):
+        page = client.get("/").text
+    assert "&lt;b&gt;xxx" in page
+    assert "<b>xxx" not in page
 
 
 def test_somebody_without_a_team_is_told_who_can_help(client, db):
@@ -63,10 +81,13 @@ def test_signing_out_takes_a_form_and_ends_the_session(client, alice):
     assert client.get(reverse("logout")).status_code == 405
     assert client.post(reverse("logout")).url == LOGIN
     assert client.get("/").status_code == 302
+    assert client.post(reverse("logout")).url == LOGIN
 
 
-def test_staff_go_to_the_admin_pages(staff_client):
+def test_staff_without_a_team_go_to_the_admin_pages_and_others_to_their_team(staff_client, staff, team):
     assert staff_client.get("/").url == reverse("admin:index")
+    Membership.objects.create(team=team, user=staff)
+    assert staff_client.get("/").url == reverse("overview", args=["acme"])
     assert staff_client.get(reverse("admin:index")).status_code == 200
 
 
