@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from syncadmin.lib import shown
-from syncs.models import Run
+from syncs.models import RejectedRow, Run
 
 register = template.Library()
 
@@ -68,6 +68,14 @@ def moment(at: datetime | None) -> SafeString:
         date_format(local, "l j F Y, H:i:s T"),
         date_format(local, f"j M{year}, H:i"),
     )
+
+
+@register.filter
+def who_acts(row: RejectedRow) -> str:
+    """Who must act; only what was refused or is in doubt is tried again by itself."""
+    if row.who == RejectedRow.Who.NOBODY and row.stage == RejectedRow.Stage.HELD_BACK:
+        return "Nobody"
+    return str(row.get_who_display())
 
 
 @register.simple_tag

@@ -30,6 +30,7 @@ BY_STAGE: dict[str, tuple[Stage, ...]] = {
 SENT = {"arrived": run_sent.arrived, "waiting": run_sent.waiting}
 KNOWN = {"unchanged": run_ledger.unchanged, "deferred": run_ledger.deferred}
 ELSEWHERE = 10
+MAPPED = {"duplicate", "repeated_primary_key"}  # invalid rows of which a record could be made
 
 
 @needs(Role.VIEWER)
@@ -158,7 +159,7 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
         "title": run_groups.title_of(found.problem),
         "place": place,
         "values": values_of(found.payload),
-        "is_source": found.stage == Stage.INVALID and batch is None,
+        "is_source": found.stage == Stage.INVALID and found.problem not in MAPPED,
         "carried": carried,
         "silent": silent,
         "was_sent": found.batch_number is not None,

