@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from destinations import accounts, connect, registry
 from destinations.admin.standing import budget_lines, outage_words
-from destinations.contract import Adapter, Mode, ObjectType
+from destinations.contract import Adapter, Mode, ObjectType, Scope
 from destinations.errors import DestinationError
 from destinations.models import Connection
 from destinations.sandbox.running import API_KEY
@@ -30,22 +30,31 @@ from syncs.models import Sync
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A destination in the gallery."""
+    """A destination's facts, for templates: those would call a class where they find one.
 
-    adapter: type[Adapter]
+    `objects` are each with its modes in words, and the missing modes with the service's reason.
+    """
+
+    key: str
+    label: str
+    docs_url: str
+    setup_steps: Sequence[str]
+    scopes: Sequence[Scope]
+    objects: Sequence[tuple[ObjectType, str, Sequence[tuple[str, str]]]]
     has_sandbox: bool
 
-    @property
-    def objects(self) -> Sequence[tuple[ObjectType, str, Sequence[tuple[str, str]]]]:
-        """Each object with its modes in words, and the missing modes with the service's reason."""
-        return [
+    @classmethod
+    def of(cls, adapter: type[Adapter]) -> "Offer":
+        objects = [
             (
                 one,
                 ", ".join(mode.value for mode in Mode if mode in one.modes),
                 [(mode.value, one.missing_modes[mode]) for mode in Mode if mode in one.missing_modes],
             )
-            for one in self.adapter.objects
+            for one in adapter.objects
         ]
+        facts = (adapter.key, adapter.label, adapter.docs_url, adapter.setup_steps, adapter.scopes)
+        return cls(*facts, objects, has_sandbox(adapter.key))
 
 
 def has_sandbox(key: str) -> bool:
@@ -82,7 +91,7 @@ def destinations(request: TeamRequest) -> HttpResponse:
 @needs(Role.ADMIN)
 def destination_add(request: TeamRequest) -> HttpResponse:
     """The gallery."""
-    offers = [Offer(adapter, has_sandbox(key)) for key, adapter in registry.adapters().items()]
+    offers = [Offer.of(adapter) for adapter in registry.adapters().values()]
     return render(
         request,
         "destinations/gallery.html",
@@ -126,7 +135,7 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
         {
             "section": "destinations",
             "connection": found,
-            "adapter": adapter,
+            "adapter": Offer.of(adapter),
             "is_sandbox": is_sandbox(found),
             "budget": budget_lines(found.account, found.options, now),
             "outage": outage_words(found.account, now) if found.account.down_since else "",
@@ -239,7 +248,7 @@ def _form(
         "destinations/form.html",
         {
             "section": "destinations",
-            "adapter": adapter,
+            "adapter": Offer.of(adapter),
             "connection": instance,
             "form": form,
             "key_form": key_form,
