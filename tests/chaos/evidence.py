@@ -133,7 +133,9 @@ def read(path: Path) -> Evidence:
                     submission.applied = submission.applied or applied
             case "answer":
                 found.answers[number] = entry
-                is_good = entry["whole"] and entry["status"] in {200, 201, 202}
+                # Whether anybody still waited for a slow answer is not known here: it counts as lost.
+                is_whole = entry["whole"] and entry["fault"] != "slow"
+                is_good = is_whole and entry["status"] in {200, 201, 202}
                 for submission in by_number[number]:
                     submission.answered_at = entry["at"]
                     submission.is_accepted = is_good

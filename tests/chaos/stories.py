@@ -4,11 +4,13 @@ import random
 import signal
 import time
 
+from tests.chaos.conftest import SEEDS
 from tests.chaos.truth import assert_quiet, assert_truth
 from tests.chaos.world import SYNC, World, wait_until
 
-SLOW_JOB = 8  # seconds; less than the settling time of the worlds that hear the stories
-PACE = "poll_seconds: 0.2\nsettle_seconds: 10"
+# A slow job takes less than the settling time, and longer than two runs take to start and end.
+SLOW_JOB = 8 if SEEDS else 4
+PACE = f"poll_seconds: 0.2\nsettle_seconds: {SLOW_JOB + 2}"
 HOWS = ("lost", "overtaken", "killed", "stopped", "sent again")
 
 

@@ -1,7 +1,7 @@
 """Companies by domain: tidied before they leave, bad ones listed, twins told apart."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.chaos.conftest import long_form
 from tests.chaos.truth import assert_adds_up, listed_rows
@@ -41,14 +41,21 @@ BAD = (
 )
 
 
+def add_companies(world: World, rows: Sequence[Sequence[str]]) -> None:
+    """Give the world a sync of companies, and apply it."""
+    with (world.folder / "files" / "companies.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    text = (world.folder / "syncs.yaml").read_text()
+    text = text.replace("connections:", MODEL.format() + "connections:") + SYNC.format()
+    (world.folder / "syncs.yaml").write_text(text)
+    world.apply()
+
+
 @long_form
 def test_companies_arrive_under_their_tidied_domain_and_bad_ones_are_listed(
     make_world: Callable[..., World],
 ) -> None:
     world = make_world(rows=[])
-    configuration = (world.folder / "syncs.yaml").read_text()
-    configuration = configuration.replace("connections:", MODEL.format() + "connections:") + SYNC.format()
-    (world.folder / "syncs.yaml").write_text(configuration)
     rows = [
         ("eu", str(n), website, name, "Rail", "12", "gold", "")
         for n, (website, name) in enumerate(GOOD.values(), start=1)
@@ -65,9 +72,7 @@ def test_companies_arrive_under_their_tidied_domain_and_bad_ones_are_listed(
         ("us", "2", "www.twin.com", "Twin", "Rail", "", "", ""),
     ]
     rows += [("us", "3", "duel.com", "One", "", "", "", ""), ("us", "4", "duel.com", "Other", "", "", "", "")]
-    with (world.folder / "files" / "companies.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    world.apply()
+    add_companies(world, rows)
     world.manage("run", "companies-to-qualified", "--json", expect=(1,))
 
     state, run = world.stand_in.state(), world.runs()[-1]

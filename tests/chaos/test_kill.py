@@ -15,16 +15,15 @@ import psutil
 import pytest
 
 from tests.chaos import people
-from tests.chaos.conftest import SEEDS
+from tests.chaos.conftest import SEEDS, long_form
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
-from tests.chaos.truth import assert_quiet, assert_truth
+from tests.chaos.truth import assert_nothing_lost, assert_quiet, assert_truth
 from tests.chaos.world import QUICK, SYNC, World, wait_until
 
 DATABASES = ("sqlite", "postgres")
 FOREGROUND = [(DATABASES[seed % 2], seed) for seed in range(SEEDS)] or [("sqlite", 0)]
-SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in range(SEEDS)] or [("sqlite", 2, 0)]
-KILLS = 6 if SEEDS else 3
-ROWS = 400 if SEEDS else 150
+SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in range(max(SEEDS, 1))]
+KILLS, ROWS, LONGEST = (6, 400, 8) if SEEDS else (2, 60, 3)
 
 
 def rough(seed: int) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def run_and_kill(world: World, dice: random.Random, *, kills: int) -> None:
     """Run in the foreground and kill it, again and again; at last let it end."""
     for number in range(kills):
         process = world.start("run", SYNC, "--json", log=f"run-{number}")
-        for _ in moment(world, dice, 5):
+        for _ in moment(world, dice, LONGEST):
             time.sleep(0.01)
             if process.poll() is not None:
                 break
@@ -80,6 +79,7 @@ def test_a_foreground_run_that_is_killed_again_and_again_ends_well(
     assert_quiet(world)
 
 
+@long_form
 @pytest.mark.parametrize(("database", "workers", "seed"), SUPERVISED)
 def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
     make_world: Callable[..., World], database: str, workers: int, seed: int
@@ -91,7 +91,7 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
     with Supervised(world) as supervised:
         world.manage("run", SYNC, "--queue")
         for _ in range(KILLS):
-            for _ in moment(world, dice, 8):
+            for _ in moment(world, dice, LONGEST):
                 supervised.pause(0.1)
             if supervised.is_over():
                 break
@@ -107,6 +107,7 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
 
 def make_calm(world: World) -> None:
     """The next scheduled runs, in better weather: what was in doubt or refused for a time goes now."""
+    assert_nothing_lost(world)
     world.stand_in.faults(rates={}, latency=[0, 0.3])
     for _ in range(4):
         last = world.run()

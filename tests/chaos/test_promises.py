@@ -29,20 +29,6 @@ def test_o_brien_arrives_as_o_brien_and_two_hundred_bad_rows_stay_and_are_listed
 
 
 @long_form
-def test_windows_of_seconds_are_never_crossed(make_world: Callable[..., World]) -> None:
-    windows = "[[6, 2], [40, 20]]"
-    world = make_world(
-        rows=people.people(160, 3),
-        batch_size=10,
-        extra=f"windows: {windows}",
-        arguments=("--windows", windows),
-        faults={"latency": [0, 0.5]},
-    )
-    world.run()
-    assert_truth(world)
-
-
-@long_form
 def test_a_limit_plans_so_many_rows_and_the_next_run_sends_the_rest(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(30, 4))
     assert world.run("--limit", "7")["accepted"] == 7
