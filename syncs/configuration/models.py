@@ -1,0 +1,90 @@
+"""Saving one model, by the rules that `apply` follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from syncs.configuration.write import start_generations
+from syncs.models import FieldMapping, LedgerEntry, QueryModel, Run, Sync
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else saved the model since the form was opened. Nothing was written."""
+
+    def __init__(self, model: QueryModel) -> None:
+        super().__init__(f"{model} was changed by somebody else.")
+        self.model = model
+
+
+class Removed(Exception):
+    """The model, or its source, is no more. Nothing was written."""
+
+
+class ActiveRun(Exception):
+    """The primary key cannot change while a run is under way that was planned with it."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(
+            f"{run.sync} is running, and it goes by the primary key that changes here. Wait for its end, or "
+            "cancel the run, then save again."
+        )
+        self.run = run
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A sync that starts anew, with the number of rows that it sends again."""
+
+    sync: Sync
+    row_count: int
+
+
+def sent_again(model: QueryModel, primary_key: Sequence[str]) -> list[Again]:
+    """What another primary key costs; nothing where the key stays."""
+    stored = QueryModel.objects.filter(pk=model.pk).values_list("primary_key", flat=True).first()
+    if stored is None or stored == list(primary_key):
+        return []
+    syncs = Sync.objects.filter(model=model).order_by("name")
+    return [
+        Again(sync, LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count())
+        for sync in syncs
+    ]
+
+
+def missing_columns(model: QueryModel, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns that syncs need and that are not among these, by the sync's name."""
+    mapped = (
+        FieldMapping.objects.filter(sync__model_id=model.pk, column__isnull=False)
+        .exclude(column__in=list(columns))
+        .order_by("sync__name", "position")
+        .values_list("sync__name", "column")
+    )
+    found: dict[str, list[str]] = {}
+    for name, column in mapped:
+        found.setdefault(name, []).append(column or "")
+    return found
+
+
+@transaction.atomic
+def save_model(model: QueryModel, *, based_on: datetime | None) -> None:
+    """Make the model, or write what changed. Another primary key starts a new generation of its syncs.
+
+    `based_on` is the `updated_at` that the person saw. Raises ChangedMeanwhile, Removed or ActiveRun.
+    """
+    if model.pk is None:
+        model.save()
+        return
+    syncs = list(Sync.objects.select_for_update().filter(model=model).order_by("pk"))
+    now = QueryModel.objects.select_for_update().filter(pk=model.pk).first()
+    if now is None:
+        raise Removed
+    if now.updated_at != based_on:
+        raise ChangedMeanwhile(now)
+    if now.primary_key != model.primary_key:
+        run = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
+        if run is not None:
+            raise ActiveRun(run)
+        start_generations(sync.pk for sync in syncs)
+    model.save(update_fields=["name", "source", "sql", "primary_key", "updated_at"])
