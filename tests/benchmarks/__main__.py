@@ -39,7 +39,7 @@ models:
   people: {{source: warehouse, sql: "select * from people", primary_key: id}}
 connections:
   stub:
-    {{destination: qualified, api_key: key, base_url: "{base_url}", poll_seconds: 0.01, reserve_percent: 0,
+    {{destination: qualified, api_key: key, base_url: "{base_url}", poll_seconds: 0.05, reserve_percent: 0,
      windows: [[100000000, 60]]}}
 syncs:
   people:
@@ -96,12 +96,14 @@ def _figures(
 ) -> None:
     def measure(name: str, sync: str) -> dict[str, float]:
         called = [sys.executable, "-m", "tests.benchmarks.measures", name, sync]
-        answer = subprocess.run(called, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        answer = subprocess.run(
+            called, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
         return json.loads(answer.stdout)  # type: ignore[no-any-return]
 
     def manage(*words: str) -> None:
         called = [sys.executable, "manage.py", *words]
-        subprocess.run(called, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        subprocess.run(called, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
 
     document = folder / "bench.yaml"
     document.write_text(CONFIGURATION.format(base_url=base_url))
