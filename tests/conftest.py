@@ -1,9 +1,14 @@
 """What every test may ask for. The people: Alice owns, Bob may only look, Charlie is of another team."""
 
+import hypothesis
 import pytest
 from django.test import Client
 
 from syncadmin.teams.models import Membership, Team, User
+
+# The same examples each time, however busy the machine: a test that fails, fails again.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 def _member(team: Team, name: str, role: Membership.Role) -> User:

@@ -13,8 +13,9 @@ To read it, walk the modules in this order:
 5. `planning.py`   staged records are compared with the ledger: `plan.py` decides, `duplicates.py` finds
                    rows that share a key, `reasons.py` tells people, `plan_writer.py` writes it down
 6. `batches.py`    operations packed, and the form in which they are kept
-7. `deliver.py`    calls go out and answers come back: `journal.py` decides what an answer means for a
-                   batch, `settle.py` writes it, fenced
+7. `deliver.py`    calls go out (`calls.py`), as many as the account allows (`allowance.py`), and come back:
+                   `answers.py` reads them, `journal.py` decides what an answer means for a batch,
+                   `settle.py` writes it, fenced
 8. `ledger.py`     settled batches are folded into what the destination last accepted
 
 Around it: `doorbell.py` rings for a worker, `fairness.py` says which run is next, `keys.py` makes digests

@@ -25,7 +25,8 @@ from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
 from syncs.engine import doorbell, faults, ledger, settle
-from syncs.engine.deliver import Delivery, Rest, Stop, Way
+from syncs.engine.calls import Rest, Stop, Way
+from syncs.engine.deliver import Delivery
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken, Rule, Shape
 from syncs.engine.plan_writer import discard

@@ -8,7 +8,7 @@ import pytest
 from destinations import budget
 from destinations.sandbox.running import Sandbox, running_sandbox
 from syncadmin.teams.models import Team
-from syncs.engine import deliver
+from syncs.engine import answers
 from tests.syncs.engine.scene import Scene, make_connection, make_sync
 
 
@@ -29,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses after failures are short; all else is as ever."""
-    monkeypatch.setattr(deliver, "LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr(answers, "LONGEST_BACKOFF", 0.05)
     monkeypatch.setattr(budget, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(budget, "LONGEST_PAUSE", 0.2)
 

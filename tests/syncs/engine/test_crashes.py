@@ -19,7 +19,7 @@ from destinations.models import RemoteAccount
 from syncs import tasks
 from syncs.engine import run as conductor
 from syncs.engine import staging
-from syncs.engine.deliver import Rest
+from syncs.engine.calls import Rest
 from syncs.engine.lease import Lease, LostLease, this_holder
 from syncs.engine.plan_writer import PlanWriter
 from syncs.engine.run import cancel, finish_here, serve, start

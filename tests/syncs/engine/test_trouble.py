@@ -9,7 +9,7 @@ import pytest
 from destinations.models import RemoteAccount
 from destinations.sandbox.running import API_KEY
 from syncadmin.lib.crypto import Secret
-from syncs.engine import deliver
+from syncs.engine import allowance, deliver
 from syncs.engine.run import cancel, finish_here
 from syncs.models import Batch, Run
 from tests.syncs.engine.scene import Scene, check_history, counts, person, reason, told
@@ -201,7 +201,7 @@ def test_an_outage_pauses_the_run_and_uses_up_no_attempt(crowd: Scene) -> None:
 def test_an_outage_of_the_set_time_stops_the_run_with_its_rows_waiting(
     crowd: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "OUTAGE_STOPS_AFTER", timedelta(seconds=0.5))
+    monkeypatch.setattr(allowance, "OUTAGE_STOPS_AFTER", timedelta(seconds=0.5))
     with crowd.sandbox.refusing_connections():
         run = crowd.finish()
 
