@@ -11,5 +11,6 @@ admin.site.login = sign_in_as_somebody_else  # type: ignore[method-assign, assig
 
 urlpatterns = [
     path("", include("syncadmin.teams.urls")),
+    path("t/<slug:team>/", include("syncs.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -55,7 +55,6 @@ def _measure(database: str) -> int:
 
     settings.DEBUG = False  # it would keep every statement
     settings.ALLOWED_HOSTS = ["testserver"]
-    settings.ROOT_URLCONF = "tests.syncs.views.runs_urls"
     call_command("migrate", verbosity=0)
     user, run, row = _fill()
     with connection.cursor() as cursor:

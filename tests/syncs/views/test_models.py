@@ -8,6 +8,8 @@ from django.utils import timezone
 from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Membership, Team, User
 from syncs.models import FieldMapping, LedgerEntry, QueryModel, Run, Source, Sync
+from syncs.views import source_health
+from syncs.views.model_keys import check_key
 
 OF_ONE = ("", "edit/", "preview/", "remove/")
 HTML = "<b>bold</b>"
@@ -142,7 +144,8 @@ def test_an_error_of_the_sql_is_told_with_its_line(browser, source):
         browser.post("/t/acme/models/add/", wanted(source, sql="select *\nfrom 'people.csv'\nwhere x ="))
     )
 
-    assert "Line 3:" in shown
+    assert "wrong in line 3" in shown
+    assert "Line 3 is: where x =" in shown
     assert 'aria-invalid="true"' in shown
     assert not QueryModel.objects.exists()
 
@@ -350,3 +353,34 @@ def test_the_list_takes_as_many_queries_for_fifty_as_for_two(
 
     assert HTML not in shown
     assert shown.count('<th scope="row">') == count
+
+
+def test_a_query_too_slow_for_a_page_shows_its_columns_and_can_be_saved_all_the_same(
+    browser, source, monkeypatch
+):
+    monkeypatch.setitem(source_health.QUICK, "statement_timeout", 1)
+    slow = "select count(*) as id from range(100_000_000_000) t(n) where sqrt(n) < 0"
+
+    shown = page(browser.post("/t/acme/models/add/", wanted(source, sql=slow)))
+
+    assert "Not all rows could be checked" in shown
+    assert "takes too long for a look at its rows" in shown
+    mark = shown.partition('name="warned" value="')[2].partition('"')[0]
+    assert browser.post("/t/acme/models/add/", wanted(source, sql=slow, warned=mark)).status_code == 302
+
+
+def test_a_key_is_known_as_runs_know_it(team, source):
+    sql = "select * from (values ('1'), ('1.0'), (' 1'), ('A'), ('a')) t(id)"
+
+    assert check_key(source, sql, ["id"]).is_good
+
+    numbers = "select * from (values (1::decimal(9, 2)), (1.00::decimal(9, 2))) t(id)"
+    check = check_key(source, numbers, ["id"])
+
+    assert (check.repeated_count, check.repeated, check.is_whole) == (1, ["1"], True)
+
+
+def test_examples_are_few_however_many_keys_are_repeated(team, source):
+    check = check_key(source, "select n % 1000 as id from range(20_000) t(n)", ["id"])
+
+    assert (check.read_count, check.repeated_count, len(check.repeated)) == (20_000, 19_000, 5)

@@ -19,8 +19,6 @@ from syncs.models import LedgerEntry, RejectedRow, Run
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, counts, make_sync, person, set_mapping
 
-pytestmark = pytest.mark.urls("tests.syncs.views.runs_urls")
-
 EVERY_KIND = ["arrived", "unchanged", "attention", "held_back", "waiting", "deferred", "left_behind"]
 
 

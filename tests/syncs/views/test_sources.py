@@ -11,6 +11,7 @@ from django.test import Client
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Membership, Team, User
 from syncs.models import QueryModel, Source
+from syncs.views.sync_columns import describe
 from tests.postgres import PASSWORD, Database, Server, postgres_server  # noqa: F401
 
 ALL = ("", "add/", "add/postgres/", "add/duckdb/", "add/upload/")
@@ -225,6 +226,13 @@ def test_an_uploaded_file_becomes_a_source_named_like_it(browser):
     assert "The file holds 2 rows and 2 columns." in shown
     assert (settings.UPLOADS_DIR / source.options["path"] / "data.csv").is_file()
     assert source.options["path"] not in shown
+
+
+def test_the_columns_of_an_uploaded_file_can_be_mapped(browser, team):
+    browser.post("/t/acme/sources/add/upload/", {"time_zone": "UTC", "file": csv_file("id,email\n1,a\n")})
+    model = QueryModel(team=team, source=Source.objects.get(), sql="select * from 'data.csv'")
+
+    assert describe(model).names == ["id", "email"]
 
 
 def test_a_newer_file_takes_the_place_of_the_old_and_tells_what_is_gone(browser):

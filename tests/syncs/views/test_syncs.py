@@ -17,8 +17,6 @@ from syncs.engine.run import finish_here
 from syncs.models import FieldMapping, LedgerEntry, QueryModel, Run, Source, Sync, SyncDraft
 from tests.syncs.engine.scene import make_connection, make_sync, person, write_csv
 
-pytestmark = pytest.mark.urls("tests.syncs.views.syncs_urls")
-
 SQL = "select * from read_csv('people.csv', header = true, all_varchar = true)"
 NASTY = '<b>"x"</b>&amp;' + "ש" * 40 + "n" * 45
 
