@@ -167,9 +167,7 @@ class UploadForm(forms.Form):
         """The file, if its first lines read as CSV in UTF-8 with a name for each column."""
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MOST_UPLOADED_BYTES:
-            raise forms.ValidationError(
-                "The file is larger than 50 MB. Put it into the files folder."
-            )
+            raise forms.ValidationError("The file is larger than 50 MB. Put it into the files folder.")
         head = file.read(HEAD_BYTES)
         file.seek(0)
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from syncs.engine.plain import is_empty
 from syncs.engine.values import canonical
 from syncs.models import Source
-from syncs.sources.base import Chunk, Column, SourceError
+from syncs.sources.base import Chunk, Column, Problem, SourceError
 from syncs.views.source_health import Unreachable, quick_reader
 
 MOST_ROWS = 1_000
@@ -29,22 +29,26 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a query returns. `problem` says why it returns nothing, `position` in which line of the SQL."""
+    """What a query returns.
+
+    `note` says why its rows are missing although it runs; `problem` why it does not, `position` in which
+    line of the SQL.
+    """
 
     columns: tuple[Sampled, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
     read_count: int = 0
     is_all: bool = False
     proposed: tuple[str, ...] = ()
+    note: str = ""
     problem: str = ""
     position: int | None = None
     line: str = field(default="", repr=False)
 
     @property
     def told(self) -> str:
-        """The problem with its line."""
-        at = f"Line {self.position}: " if self.position else ""
-        return f"{at}{self.problem}{f' It is: {self.line}' if self.line else ''}"
+        """The problem, with the line of the SQL that it is about."""
+        return f"{self.problem} Line {self.position} is: {self.line}" if self.line else self.problem
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +67,9 @@ def preview(source: Source, sql: str) -> Preview:
                 if len(rows) >= MOST_ROWS or time.monotonic() > until:
                     is_all = False
                     break
-    except (SourceError, Unreachable) as error:
+    except SourceError as error:
+        return _without_rows(source, sql, error) if error.problem is Problem.TIMEOUT else failed(error, sql)
+    except Unreachable as error:
         return failed(error, sql)
     rows = rows[:MOST_ROWS]
     return Preview(
@@ -72,6 +78,19 @@ def preview(source: Source, sql: str) -> Preview:
         len(rows),
         is_all,
         propose_key(found.columns, rows),
+    )
+
+
+def _without_rows(source: Source, sql: str, slow: SourceError) -> Preview:
+    """The columns alone, of a query that takes longer than a page may."""
+    try:
+        columns = quick_reader(source).describe(sql)
+    except (SourceError, Unreachable):
+        return failed(slow, sql)
+    return Preview(
+        tuple(_sampled(column, ()) for column in columns),
+        proposed=propose_key(columns, ()),
+        note="The query takes too long for a look at its rows. A run waits longer. Its columns are known:",
     )
 
 

@@ -21,18 +21,25 @@ from syncs.views.way_back import way_back
 
 LONGEST_NAME = 100
 SHOWN_COLUMNS = 8
+NAMELESS = "What your team calls it. Left empty, it is called like the file."
 
 
 def upload(request: TeamRequest, found: Source) -> HttpResponse:
     """Add a file, or change its name and zone and replace the file by a newer one."""
     is_new = found.pk is None
     if request.method != "POST":
-        return _show(request, found, SourceForm(team=request.team, instance=found), UploadForm())
+        form = SourceForm(team=request.team, instance=found)
+        if is_new:
+            form.fields["name"].help_text = NAMELESS
+        return _show(request, found, form, UploadForm())
     data = request.POST.copy()
     given = request.FILES.get("file")
     if is_new and given is not None and not data.get("name", "").strip():
         data["name"] = PurePath(given.name or "").stem[:LONGEST_NAME]
     form = SourceForm(data, team=request.team, instance=found)
+    if is_new:
+        form.fields["name"].help_text = NAMELESS
+        form.fields["name"].required = given is not None  # without a file there is enough to say
     file = UploadForm(request.POST, request.FILES)
     file.fields["file"].required = is_new
     if not all([form.is_valid(), file.is_valid()]):
@@ -79,6 +86,7 @@ def _show(request: TeamRequest, found: Source, form: SourceForm, file: UploadFor
         "name": Source.objects.values_list("name", flat=True).get(pk=found.pk) if found.pk else "",
         "form": form,
         "file": file,
+        "has_lost_file": bool(request.FILES),
         "next": way_back(request),
     }
     return render(request, "syncs/sources/upload.html", context)

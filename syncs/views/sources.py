@@ -28,7 +28,7 @@ from syncs.views.source_save import save
 from syncs.views.source_uploads import remove_folder, upload
 from syncs.views.way_back import way_back
 
-SHOWN_MODELS = 50
+SHOWN_MODELS = 10
 SHOWN_TABLES = 200
 KINDS = {
     Postgres.key: "A PostgreSQL database, or one that speaks like it. Syncadmin only ever reads.",
@@ -78,7 +78,7 @@ def source(request: TeamRequest, source: UUID) -> HttpResponse:
         "is_upload": found.kind == Upload.key,
         "sentences": found.health_reason.splitlines(),
         "facts": _facts(found),
-        "has_secret": bool(found.sealed_credentials),
+        "has_secret": any(stored(found).values()),
         "offered": _offered(found),
         "models": models[:SHOWN_MODELS],
         "model_count": models.count(),

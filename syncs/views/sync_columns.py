@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
 from syncs.configuration.goals import stored
 from syncs.engine.values import canonical
-from syncs.models import QueryModel
-from syncs.sources import registry as sources
+from syncs.models import QueryModel, Source
 from syncs.sources.base import Column, Reader, SourceError
 
 SAMPLE_SECONDS = 3  # a query that gives no row by then has no sample
@@ -63,12 +60,9 @@ def _columns(model: QueryModel, *, with_sample: bool) -> Columns:
 
 def _reader(model: QueryModel, **options: Any) -> Reader:
     source = model.source
-    return sources.get(source.kind)(
-        {**source.options, **options},
-        stored(source),
-        files_dir=settings.FILES_DIR,
-        time_zone=source.time_zone,
-    )
+    asked = Source(kind=source.kind, options={**source.options, **options}, time_zone=source.time_zone)
+    asked.credentials = stored(source)
+    return asked.reader()
 
 
 def _samples(model: QueryModel, columns: Sequence[Column]) -> dict[str, str]:
