@@ -114,7 +114,7 @@ def _figures(
     found = measure("first_request", "1")
     _line("first request, new sync", found, "first_request_seconds plan_seconds all_seconds")
     found = measure("deliver", "1")
-    _line("delivery and settling", found, "ratio bare_seconds deliver_seconds jobs")
+    _line("delivery and settling", found, "ratio bare_seconds deliver_seconds jobs fold_seconds")
     for size in (rows, most):
         if size:
             _fill(source, size)

@@ -77,12 +77,12 @@ def first_request(sync_id: int) -> dict[str, Any]:
 
 
 def deliver(sync_id: int) -> dict[str, Any]:
-    """Delivery and settling of what is planned, beside a bare loop that sends the same bodies."""
+    """Delivery and settling of what is planned, beside a bare loop that sends the same bodies; folding."""
     from destinations.contract import Mode
     from syncs.engine.batches import Payload
     from syncs.engine.deliver import Delivery
     from syncs.engine.lease import Lease
-    from syncs.engine.run import _plan, start, way_of
+    from syncs.engine.run import _plan, finish_here, start, way_of
     from syncs.engine.steady import steady
     from syncs.models import Batch, Run, Sync
 
@@ -121,14 +121,17 @@ def deliver(sync_id: int) -> dict[str, Any]:
                 delivery.work(float("inf"))
             ours = time.perf_counter() - began
             bare += _bare_sending(sync.connection, bodies[halves:])
+    began = time.perf_counter()
+    run = finish_here(run)
+    folding = time.perf_counter() - began
     rows = sum(batch.operation_count for batch in batches)
-    run.refresh_from_db()
     return {
         "rows": rows,
         "accepted": run.accepted_count,
         "jobs": len(batches),
         "bare_seconds": bare,
         "deliver_seconds": ours,
+        "fold_seconds": folding,
         "ratio": bare / ours,
     }
 
