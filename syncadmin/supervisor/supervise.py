@@ -171,8 +171,11 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         if killed := processes.kill(child.mark):
             log.warning("Ended %s left-over processes of the %s.", killed, child.service.name)
+        # The pages offer the sandbox where it runs beside them.
+        beside = {"SANDBOX": "1"} if any(c.service.name == "sandbox" for c in self.children) else {}
+        env = {**os.environ, **beside}
         child.process = processes.start(
-            child.service, child.mark, folder=self.folder, env=os.environ, output=self.output
+            child.service, child.mark, folder=self.folder, env=env, output=self.output
         )
         child.started = time.monotonic()
         child.started_at = datetime.now(UTC)

@@ -56,7 +56,7 @@ class ConnectionForm(forms.ModelForm):
         return bool(self.instance.pk and seen_at and seen_at != self.instance.updated_at.isoformat())
 
     def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - {"team"}  # type: ignore[misc, no-any-return]
+        return super()._get_validation_exclusions() - {"team"}  # type: ignore[misc]
 
 
 class KeyForm(SettingForm):

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
+from uuid import UUID
 
 from destinations.contract import JSON, Setting
 from syncs.sources.base import MOST_TABLES, Checked, Column, Problem, Reader, Rows, SourceError, Table
@@ -198,10 +199,31 @@ def _doubled(name: str) -> str:
 
 
 class Upload(DuckDB):
-    """A CSV file that somebody uploaded, in a folder of its own: see `Source.reader`."""
+    """A CSV file that somebody uploaded, in a folder of its own whose name nobody can guess.
+
+    All teams' uploads lie side by side (`Source.reader`), so no other path is taken, wherever it was written.
+    """
 
     key = "upload"
     label = "Uploaded CSV file"
+
+    @classmethod
+    def _spelled_out(cls, keys: Mapping[str, JSON], faults: dict[str, str]) -> dict[str, JSON]:
+        if not _is_upload(keys.get("path")):
+            faults["path"] = "path must be the folder of an upload: upload the file on the sources' pages."
+        return dict(keys)
+
+    def _place(self) -> Path:
+        if not _is_upload(self.options["path"]):
+            raise SourceError(Problem.FOLDER, "This is not an upload. An admin must upload the file again.")
+        return super()._place()
+
+
+def _is_upload(path: object) -> bool:
+    try:
+        return isinstance(path, str) and str(UUID(path)) == path
+    except ValueError:
+        return False
 
 
 def _listed(names: list[str]) -> str:

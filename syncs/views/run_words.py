@@ -108,7 +108,9 @@ def trouble_of(run: Run, now: datetime | None = None) -> Trouble | None:
         )
     beat = _heartbeat()
     if beat is None:
-        return Trouble(f"No worker is running: nobody has taken this run for {minutes}.", START_A_WORKER)
+        return Trouble(
+            f"No worker seems to be running: nobody has taken this run for {minutes}.", START_A_WORKER
+        )
     if beat.get("queue_problem"):
         return Trouble(
             f"The workers cannot take this run, for {minutes} now: {beat['queue_problem']}",

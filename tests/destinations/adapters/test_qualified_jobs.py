@@ -1,6 +1,5 @@
 """Qualified's jobs at the wire, from the request that hands one over to the last look at it."""
 
-
 import pytest
 
 from destinations.adapters.qualified import Adapter

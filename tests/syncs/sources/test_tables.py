@@ -2,7 +2,9 @@
 
 import pytest
 
-from syncs.sources.duckdb import DuckDB
+from destinations.advanced import BadSettings
+from syncs.sources.base import SourceError
+from syncs.sources.duckdb import DuckDB, Upload
 from syncs.sources.postgres import Postgres
 from tests.postgres import READER
 
@@ -37,3 +39,12 @@ def test_postgres_lists_what_the_role_may_read(database):
     assert {'Odd "name', "crm.people"} <= set(tables)
     with reader.read(tables['Odd "name']) as rows:
         assert [row for chunk in rows for row in chunk] == [(7,)]
+
+
+@pytest.mark.parametrize("path", [".", "..", "", "*", None, "not-a-folder-of-ours"])
+def test_an_upload_is_read_from_its_own_folder_alone(tmp_path, path):
+    with pytest.raises(BadSettings, match="folder of an upload"):
+        Upload.from_yaml({"path": path})
+    stored = Upload({"path": path or "."}, {}, files_dir=tmp_path, time_zone="UTC")
+    with pytest.raises(SourceError, match="not an upload"):
+        stored.tables()

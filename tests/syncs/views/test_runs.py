@@ -266,7 +266,7 @@ def test_without_a_worker_the_page_says_so_and_what_to_do(as_alice: Client, worl
     address = url("run", run.public_id)
 
     words = text(as_alice.get(address))
-    assert "No worker is running: nobody has taken this run for 5 minutes." in words
+    assert "No worker seems to be running: nobody has taken this run for 5 minutes." in words
     assert "manage.py up" in words
 
     beat = settings.DATA_DIR / "run" / "supervisor.json"
@@ -276,7 +276,7 @@ def test_without_a_worker_the_page_says_so_and_what_to_do(as_alice: Client, worl
     try:
         assert "Workers are running, but none has taken this run" in text(as_alice.get(address))
         beat.write_text("not JSON")
-        assert "No worker is running" in text(as_alice.get(address))
+        assert "No worker seems to be running" in text(as_alice.get(address))
     finally:
         beat.unlink()
 
