@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -98,7 +99,7 @@ def lines_of(records: Sequence[Any]) -> list[bytes]:
     """Each record's JSON. One call for all: ten times faster than one each."""
     if not records:
         return []
-    joined = orjson.dumps([piece for record in records for piece in (record, _BREAK)])
+    joined = orjson.dumps(list(chain.from_iterable(zip(records, repeat(_BREAK), strict=False))))
     return joined[1:-3].split(b",\n,")
 
 

@@ -140,9 +140,9 @@ class Planner:
     # Comparing
 
     def _compare(
-        self, staged: Staging, part: int, wanted: Callable[[int], bool], *, last_wins: bool = False
+        self, staged: Staging, part: int, wanted: Callable[[int], bool] | None, *, last_wins: bool = False
     ) -> Iterator[Compared]:
-        """Compare what is `wanted` (by position) with the ledger, span by span.
+        """Compare what is `wanted` (by position; None: all) with the ledger, span by span.
 
         With `last_wins` the last of several entries with one key stands for all of them.
         """
@@ -152,11 +152,14 @@ class Planner:
             self._lease.demand()
             waiting: dict[bytes, Header] = {}
             present: set[bytes] = set()
-            for header in staged.headers(span):
-                if not wanted(header[3]):
-                    present.add(header[0])
-                elif not (last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]):
-                    waiting[header[0]] = header
+            if wanted is None:
+                waiting = {header[0]: header for header in staged.headers(span)}
+            else:
+                for header in staged.headers(span):
+                    if not wanted(header[3]):
+                        present.add(header[0])
+                    elif not (last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]):
+                        waiting[header[0]] = header
             unchanged, changed = self._part_unchanged(span, part, waiting, present, complete=complete)
             known = ledger.known(self.run, changed)
             sent, deferred = [], []
@@ -212,7 +215,8 @@ class Planner:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
         limit = self.run.limit
         kept: list[Change] = []
-        for compared in self._compare(rows, 0, lambda at: not marks[at] & (STOPPED | OUTSIDE)):
+        wanted = (lambda at: not marks[at] & (STOPPED | OUTSIDE)) if any(marks) else None
+        for compared in self._compare(rows, 0, wanted):
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
             for entry in compared.deferred:
