@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -97,8 +97,15 @@ class Command(UserCommand):
 
         is_watched = self.stderr.isatty()
         try:
-            with _stopped_by_signals():
-                return finish_here(run, on_change=show if is_watched else None)
+            with _stopped_by_signals() as heed:
+
+                def changed(now: Run) -> None:
+                    if is_watched:
+                        show(now)
+                    if not now.is_over:
+                        heed()
+
+                return finish_here(run, on_change=changed)
         except KeyboardInterrupt:
             raise UserError(
                 f"Interrupted. Run {run.number} of {sync.name} is kept as it is: `{_command(run)}` goes on "
@@ -129,22 +136,28 @@ def _positive(text: str) -> int:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM ends us as Ctrl-C does: what is in flight is settled, a second signal does not wait for it."""
+def _stopped_by_signals() -> Iterator[Callable[[], None]]:
+    """SIGTERM ends us as Ctrl-C does: what is in flight is settled, a second signal does not wait for it.
+
+    Gives what is to be called between two steps: there the first signal takes effect, never in the middle
+    of a transaction.
+    """
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if not asked:
-            os.write(
-                2, b"\nStopping: waiting for requests in flight. Once more, and they are left unanswered.\n"
-            )
+        if asked:
+            raise KeyboardInterrupt
         asked = True
-        raise KeyboardInterrupt
+        os.write(2, b"\nStopping: waiting for requests in flight. Once more, and they are left unanswered.\n")
+
+    def heed() -> None:
+        if asked:
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield heed
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
