@@ -186,13 +186,13 @@ class Planner:
         else:
             entries = [(key, k.fingerprint) for key, k in ledger.known(self.run, list(waiting)).items()]
         for key, fingerprint in entries:
-            header = waiting.get(key)
+            header = waiting.pop(key, None)
             if header is None:
                 left += key not in present
             elif header[1] == fingerprint and not full:
-                del waiting[key]
                 unchanged += 1
             else:
+                waiting[key] = header
                 changed.append(key)
         if complete and not part:
             self.totals.left += left

@@ -3,7 +3,8 @@
 Memory stays flat in the number of rows. A record's canonical JSON goes to one long file; a header of 48
 bytes (key, fingerprint, digest of the upsert key, position, where the JSON is) goes to one of 256
 buckets by the first byte of its key. A bucket, or a span of small ones, is then small enough to hold,
-and its share of the ledger is one range of the ledger's own index.
+and its share of the ledger is one range of the ledger's own index. Buckets share one file, each in
+pieces: to open a file takes longer than to write a piece.
 """
 
 import errno
@@ -12,7 +13,7 @@ import os
 import shutil
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import BufferedWriter, FileIO
 from itertools import accumulate
@@ -61,12 +62,41 @@ class Span(NamedTuple):
         return bytes([self.last + 1]) if self.last + 1 < BUCKETS else None
 
 
+class _Buckets:
+    """A file in which each of 256 buckets grows by pieces."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]  # (offset, length)
+        self._end = 0
+
+    def append(self, pieces: Iterable[bytes]) -> None:
+        """A piece for each bucket, in their order; empty ones cost nothing."""
+        with self._path.open("ab") as file:
+            for known, piece in zip(self._pieces, pieces, strict=True):
+                if piece:
+                    file.write(piece)
+                    known.append((self._end, len(piece)))
+                    self._end += len(piece)
+
+    def read(self, first: int, last: int) -> Iterator[bytes]:
+        """What the buckets from first to last hold, both included."""
+        if not self._end:
+            yield from (b"" for _ in range(first, last + 1))
+            return
+        with self._path.open("rb", buffering=0) as file:
+            for known in self._pieces[first : last + 1]:
+                yield b"".join(os.pread(file.fileno(), length, offset) for offset, length in known)
+
+
 class Staging:
     """Records of one kind (rows, or companions). Use as a context manager: the files go with it."""
 
     def __init__(self, scratch: Path) -> None:
         self._folder = scratch / f"plan-{os.getpid()}-{uuid4().hex}"
         self._lines_path = self._folder / "lines"
+        self._spilled_heads = _Buckets(self._folder / "heads")
+        self._spilled_matches = _Buckets(self._folder / "matches")
         self._heads: list[list[bytes]] = [[] for _ in range(BUCKETS)]
         self._matches: list[array[int]] = [array("q") for _ in range(BUCKETS)]
         self._sizes = [0] * BUCKETS
@@ -146,12 +176,9 @@ class Staging:
 
     def headers(self, span: Span) -> Iterator[tuple[bytes, int, int, int, int, int]]:
         """The headers in a span, as plain tuples in Entry's order."""
-        for at in range(span.first, span.last + 1):
-            path = self._folder / f"heads-{at:02x}"
-            if path.exists():
-                yield from _HEADER.iter_unpack(path.read_bytes())
-            if self._heads[at]:
-                yield from _HEADER.iter_unpack(b"".join(self._heads[at]))
+        held = self._heads[span.first : span.last + 1]
+        for spilled, heads in zip(self._spilled_heads.read(span.first, span.last), held, strict=True):
+            yield from _HEADER.iter_unpack(spilled + b"".join(heads))
 
     def line(self, entry: Entry) -> bytes:
         """A staged record's JSON."""
@@ -160,11 +187,8 @@ class Staging:
     def repeated_matches(self) -> set[int]:
         """Digests of upsert keys that more than one record has."""
         repeated: set[int] = set()
-        for at, held in enumerate(self._matches):
-            path = self._folder / f"matches-{at:02x}"
-            found = array("q")
-            if path.exists():
-                found.frombytes(path.read_bytes())
+        for spilled, held in zip(self._spilled_matches.read(0, BUCKETS - 1), self._matches, strict=True):
+            found = array("q", spilled)
             found.extend(held)
             if len(set(found)) < len(found):
                 seen: set[int] = set()
@@ -173,16 +197,11 @@ class Staging:
         return repeated
 
     def _spill(self) -> None:
-        for at in range(BUCKETS):
-            if heads := self._heads[at]:
-                with (self._folder / f"heads-{at:02x}").open("ab") as file:
-                    file.write(b"".join(heads))
-                self._sizes[at] += len(heads)
-                self._heads[at] = []
-            if matches := self._matches[at]:
-                with (self._folder / f"matches-{at:02x}").open("ab") as file:
-                    file.write(matches.tobytes())
-                self._matches[at] = array("q")
+        self._spilled_heads.append(map(b"".join, self._heads))
+        self._spilled_matches.append(map(array.tobytes, self._matches))
+        self._sizes = [size + len(heads) for size, heads in zip(self._sizes, self._heads, strict=True)]
+        self._heads = [[] for _ in range(BUCKETS)]
+        self._matches = [array("q") for _ in range(BUCKETS)]
         self._pending = 0
 
 

@@ -39,6 +39,8 @@ class LedgerEntry(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["team", "match_key"], name="ledger_person"),
+            # A plan compares all rows in the order of this index, without looking at the table.
+            models.Index(fields=["sync", "generation", "part", "key", "fingerprint"], name="ledger_compared"),
             models.Index(
                 fields=["sync", "generation"],
                 condition=Q(refused_fingerprint__isnull=False),
