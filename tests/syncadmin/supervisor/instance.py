@@ -8,13 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import environ
 import psutil
+import psycopg
 from django.conf import settings
+from django.db import connections
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -25,6 +29,17 @@ from syncadmin.teams.models import Team
 from syncs.models import QueryModel, Run, Source, Sync
 
 ALIAS = "instance"  # of its database, in this process
+IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
+
+
+def new_database(folder: Path, template: str = "template0") -> str:
+    """The address of an empty database, of the kind that this run of the suite is about."""
+    if not IS_POSTGRES:
+        return f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}"
+    server, name = os.environ["DATABASE_URL"], f"instance_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}".encode())
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @dataclass
@@ -192,6 +207,20 @@ class Instance:
     def is_working(self) -> bool:
         """Whether a task of the queue was taken."""
         return OrmQ.objects.using(ALIAS).filter(lock__gt=timezone.now()).exists()
+
+
+@contextlib.contextmanager
+def database_at_hand(instance: Instance) -> Iterator[None]:
+    """While this lasts, ALIAS is the instance's database in this process."""
+    config = environ.Env.db_url_config(instance.database_url)
+    options = {**settings.DATABASES["default"].get("OPTIONS", {}), **config.get("OPTIONS", {})}
+    connections.databases[ALIAS] = {**settings.DATABASES["default"], **config, "OPTIONS": options}
+    try:
+        yield
+    finally:
+        connections[ALIAS].close()
+        del connections[ALIAS]
+        del connections.databases[ALIAS]
 
 
 def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
