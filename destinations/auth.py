@@ -45,4 +45,23 @@ class ApiKey:
         return f" from {self.where}" if self.where else ""
 
 
-Auth: TypeAlias = ApiKey
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Sign-in at the service itself (authorization code, tokens that are refreshed and rotate).
+
+    `host` is where people sign in, as published; the setting `host_setting` may name another one.
+    `app_url` is the page where a self-hosted user makes the app, `app_steps` how, in order; `{redirect}`
+    in a step stands for our address. Refreshed so many seconds before the token runs out.
+    """
+
+    label: str
+    host: str
+    authorize_path: str
+    token_path: str
+    host_setting: str
+    app_url: str
+    app_steps: tuple[str, ...]
+    refresh_ahead_seconds: float = 300
+
+
+Auth: TypeAlias = ApiKey | OAuth

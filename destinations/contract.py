@@ -9,69 +9,60 @@ field's kind, keys present and unique in a call, only declared modes.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, NamedTuple, Protocol
 
-from destinations.auth import Auth
+from destinations.auth import ApiKey, Auth
 from destinations.errors import ContractBroken, DestinationError
+from destinations.facts import (
+    JSON,
+    Companion,
+    Field,
+    Kind,
+    Limits,
+    Mode,
+    ObjectType,
+    Option,
+    Packing,
+    Remedy,
+    Scope,
+    Setting,
+    Who,
+    Window,
+)
 
-JSON: TypeAlias = Any  # what orjson can write; the wire is the one place without a sharper type
-
-
-class Kind(StrEnum):
-    """What a field holds. `values.py` casts to it, once."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    DATETIME = "datetime"
-    EMAIL = "email"
-    DOMAIN = "domain"
-    PHONE = "phone"
-    PICKLIST = "picklist"
-    TEXT_LIST = "text_list"
-
-
-class Mode(StrEnum):
-    UPSERT = "upsert"
-    INSERT = "insert"
-    UPDATE = "update"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One value of a picklist: what is stored, and what people read."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field that can be written. `key` is the exact, case-sensitive name on the wire.
-
-    `group` sets fields apart in the mapping form (a lead's company fields); `verified` is False for a
-    name that the service did not list.
-    """
-
-    key: str
-    label: str
-    kind: Kind
-    options: tuple[Option, ...] = ()
-    required: bool = False
-    custom: bool = False
-    group: str = ""
-    verified: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """At most `requests` in any `seconds`."""
-
-    requests: int
-    seconds: float
+__all__ = [
+    "ACCEPTED",
+    "JSON",
+    "UNPROVED",
+    "Adapter",
+    "Call",
+    "Client",
+    "Companion",
+    "Field",
+    "Found",
+    "Identity",
+    "Kind",
+    "Limits",
+    "Meter",
+    "Mode",
+    "ObjectType",
+    "Operation",
+    "Option",
+    "Outcome",
+    "Packing",
+    "Pending",
+    "Remedy",
+    "Reply",
+    "Scope",
+    "Setting",
+    "Target",
+    "Verdict",
+    "Who",
+    "Window",
+    "outcomes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,123 +70,15 @@ class Meter:
     """What a reply's headers say about one window of the account, this request included.
 
     `window_seconds` names the window by its published length in `Limits`. `resets_in_seconds` is when
-    all of it is free again; None where the service does not tell.
+    all of it is free again, `limit` what it holds in all; None where the service does not tell. `cost`
+    is what this request took of it.
     """
 
     window_seconds: float
     remaining: int
     resets_in_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the service allows; the engine stays within it.
-
-    `concurrency` is the requests in flight over all workers, `default_concurrency` what we use of it.
-    `settle_seconds` is how long a call whose answer was lost may still take effect. `poll_seconds` is
-    the first and the longest pause between two looks at a pending job, `poll_deadline_seconds` when we
-    give up looking.
-    """
-
-    windows: tuple[Window, ...]
-    concurrency: int
-    default_concurrency: int
-    operations_per_call: int
-    bytes_per_call: int
-    timeout_seconds: float = 120
-    settle_seconds: float = 60
-    poll_seconds: tuple[float, float] = (2, 15)
-    poll_deadline_seconds: float = 1800
-
-
-@dataclass(frozen=True, slots=True)
-class Companion:
-    """A second object that one row also writes: a lead's company.
-
-    Mapped fields named `prefix + key` belong to it. `key_field` is its upsert key; where it is not
-    mapped, the engine derives it from `fallback_field` of the row's own record (the domain of an
-    e-mail address that is not a free-mail one).
-    """
-
-    prefix: str
-    object: str
-    key_field: str
-    fallback_field: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectType:
-    """Something a destination can be asked to write.
-
-    `missing_modes` gives the service's reason for each mode that is not in `modes`. `required` lists
-    the fields that must be mapped, per mode and upsert key; a missing entry means the key alone.
-    `note` is shown where records of this object were written.
-    """
-
-    key: str
-    label: str
-    upsert_keys: tuple[str, ...]
-    modes: frozenset[Mode]
-    missing_modes: Mapping[Mode, str] = field(default_factory=dict)
-    required: Mapping[tuple[Mode, str], tuple[str, ...]] = field(default_factory=dict)
-    companion: Companion | None = None
-    note: str = ""
-
-    @property
-    def converges(self) -> frozenset[Mode]:
-        """Modes in which sending a call twice leaves the same records as sending it once."""
-        return self.modes - {Mode.INSERT}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """An advanced setting of a connection, drawn as a form field and read from YAML.
-
-    `kind` is one of text, url, integer, number, choice. `default` is what an empty form means;
-    `minimum` and `maximum` bound a number. `names_account` is True where another value may mean
-    another account of the service (a subdomain, say), so that a change asks "same account?".
-    """
-
-    key: str
-    label: str
-    kind: str = "text"
-    default: JSON = None
-    help: str = ""
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    names_account: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A permission to tick at the service, and what it is for."""
-
-    name: str
-    why: str
-
-
-class Who(StrEnum):
-    """Who must act on a refusal; the words are those of `RejectedRow.who`."""
-
-    DATA = "data"
-    EDITOR = "editor"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """A kind of refusal that can be told from the service's words, and what to do about it.
-
-    `problem` is a short stable word that groups rows, `pattern` a regular expression found in the words
-    (in any case), `advice` a sentence that says who must do what.
-    """
-
-    problem: str
-    pattern: str
-    who: Who
-    advice: str
+    limit: int | None = None
+    cost: int = 1
 
 
 class Operation(NamedTuple):
@@ -203,7 +86,9 @@ class Operation(NamedTuple):
 
     `id` names it in the reply (unique in the run). `match_key` is the normalised value of the upsert
     key. `values` holds the fields by key, without the companion's prefix; a None in it means "clear
-    it there", a field that is absent is left alone.
+    it there", a field that is absent is left alone. `remote_id` is the service's id of the record where
+    we know it. `former_match` is the upsert key with which the record was last sent, where the row has
+    another one now: with a remote id the record moves along, else a second one is written.
     """
 
     id: str
@@ -211,6 +96,19 @@ class Operation(NamedTuple):
     match_key: str
     values: Mapping[str, JSON]
     remote_id: str = ""
+    former_match: str = ""
+
+
+class Found(NamedTuple):
+    """What a look-up found for one operation's match key.
+
+    `records` is how many carry it (0, 1, or more where the key is ambiguous), `remote_id` the id
+    of the only one. `is_as_sent`: that record holds the operation's values, as far as the service shows.
+    """
+
+    records: int
+    remote_id: str = ""
+    is_as_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +179,19 @@ class Reply:
 class Client(Protocol):
     """The one way to the wire that an adapter gets. Errors are raised as in `errors.py`.
 
-    `read` names statuses of 400 and above that the caller wants as a `Reply`.
+    `read` names statuses of 400 and above that the caller wants as a `Reply`. `params` go into the
+    query, in order, each value once.
     """
 
-    def get(self, path: str, *, read: Sequence[int] = ()) -> Reply: ...
+    def get(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), read: Sequence[int] = ()
+    ) -> Reply: ...
 
     def post(self, path: str, body: JSON, *, read: Sequence[int] = ()) -> Reply: ...
+
+    def put(self, path: str, body: JSON, *, read: Sequence[int] = ()) -> Reply: ...
+
+    def delete(self, path: str, *, read: Sequence[int] = ()) -> Reply: ...
 
 
 def outcomes(
@@ -318,7 +223,8 @@ class Adapter(ABC):
     label: ClassVar[str]
     base_url: ClassVar[str]
     docs_url: ClassVar[str]
-    auth: ClassVar[Auth]
+    auth: ClassVar[ApiKey]
+    auths: ClassVar[tuple[Auth, ...]] = ()
     limits: ClassVar[Limits]
     objects: ClassVar[tuple[ObjectType, ...]]
     settings: ClassVar[tuple[Setting, ...]] = ()
@@ -344,6 +250,12 @@ class Adapter(ABC):
         return cls.limits
 
     @classmethod
+    def packings(cls, target: ObjectType, mode: Mode, settings: Mapping[str, JSON]) -> tuple[Packing, ...]:
+        """The ways in which operations may be packed, the largest first; the last one takes any number."""
+        limits = cls.limits_for(settings)
+        return (Packing(limits.operations_per_call, limits.operations_per_call),)
+
+    @classmethod
     def remedy(cls, reason: str) -> Remedy | None:
         """The first declared remedy that fits a refusal's reason."""
         return next((r for r in cls.remedies if re.search(r.pattern, reason, re.IGNORECASE)), None)
@@ -359,6 +271,13 @@ class Adapter(ABC):
     @abstractmethod
     def send(self, target: Target, call: Call) -> list[Outcome] | Pending:
         """Send the call: one outcome per operation, in order, or the state of a job to look at later."""
+
+    def find(self, target: Target, call: Call) -> list[Found]:
+        """Look the operations' match keys up, without writing: one answer per operation, in order.
+
+        At most `finds[upsert_key]` operations a call. The record found really carries the key.
+        """
+        raise ContractBroken(f"{self.label} declares look-ups but cannot find.")
 
     def advance(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
         """Go on with a pending job. Never sends the operations again."""

@@ -5,6 +5,7 @@ DestinationError
 ├── Temporary          send the same call again later
 │   └── RateLimited    … and not before `retry_after`; uses up no attempt
 ├── Rejected           this call will never pass as it is: split it, or refuse its rows
+├── TooMany            nothing was taken: send the operations in smaller packings
 ├── AuthExpired        stop the run; a person must reconnect
 └── Misconfigured      stop the run; a person must fix mapping or permission
 ContractBroken         our bug: an adapter broke its promise; loud, never retried
@@ -73,6 +74,15 @@ class Rejected(DestinationError):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message, cause=Cause.DATA)
         self.field = field
+
+
+class TooMany(DestinationError):
+    """The account does not take so many operations in one call (bulk jobs are refused). None was applied:
+    send them by the next smaller packing.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause=Cause.PERMISSION)
 
 
 class AuthExpired(DestinationError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
@@ -128,14 +128,20 @@ class HttpClient:
         other.exchanges, other._call_id = [], call_id
         return other
 
-    def get(self, path: str, *, read: Sequence[int] = ()) -> Reply:
-        return self._request("GET", path, b"", read)
+    def get(self, path: str, *, params: Sequence[tuple[str, str]] = (), read: Sequence[int] = ()) -> Reply:
+        return self._request("GET", f"{path}?{urlencode(params)}" if params else path, b"", read)
 
     def post(self, path: str, body: JSON, *, read: Sequence[int] = ()) -> Reply:
         return self._request("POST", path, _written(body, self._adapter.label), read)
 
+    def put(self, path: str, body: JSON, *, read: Sequence[int] = ()) -> Reply:
+        return self._request("PUT", path, _written(body, self._adapter.label), read)
+
+    def delete(self, path: str, *, read: Sequence[int] = ()) -> Reply:
+        return self._request("DELETE", path, b"", read)
+
     def _request(self, method: str, path: str, body: bytes, read: Sequence[int]) -> Reply:
-        headers = self._all_headers(has_body=method == "POST")
+        headers = self._all_headers(has_body=bool(body))
         if self._gate is not None:
             self._gate.take()
         exchange = _Exchange(method, self._base_url + path, headers, body)

@@ -78,7 +78,10 @@ def remembered_fields(known: Mapping[str, JSON], object_key: str) -> list[Field]
             **{
                 **kept,
                 "kind": Kind(kept["kind"]),
-                "options": tuple(Option(**option) for option in kept["options"]),
+                "options": tuple(
+                    Option(**{**option, "aliases": tuple(option.get("aliases", ()))})
+                    for option in kept["options"]
+                ),
             }
         )
         for kept in known[object_key]["fields"]
