@@ -84,7 +84,13 @@ class Handler(BaseHTTPRequestHandler):
                 service.journal.write("answer", number=number, status=None, fault=fault, whole=False)
                 self._reset()
                 return
-            body = self._read() if body is None else body
+            try:
+                body = self._read() if body is None else body
+            except OSError:  # nothing was asked for in full, so nothing was done
+                service.journal.write("request", number=number, method=self.command, path=self.path, began=at)
+                service.journal.write("answer", number=number, status=None, fault="cut_short", whole=False)
+                self._reset()
+                return
             try:
                 if status:
                     raise self._limited(wait, is_window=bool(wait))
@@ -106,7 +112,12 @@ class Handler(BaseHTTPRequestHandler):
         self._write(answer, fault)
 
     def _read(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        """The body. ConnectionAbortedError where the client was gone before it had sent all of it."""
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError
+        return body
 
     def _work(self, number: int, at: float, body: bytes, fault: str) -> Answer:
         """Check and do what is asked, and journal the request with its records."""

@@ -1,5 +1,7 @@
 """The stand-in itself: strict, rough when told to be, and honest in its journal."""
 
+import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +165,27 @@ def test_each_fault_goes_wrong_as_its_name_says(open_stand_in: Opener, fault: st
     assert ("p1@example.com" in service.state()["lead"]) == is_applied
     assert submit(service, lead(1)).status_code == 202
     assert service.evidence().unexplained() == []
+
+
+@pytest.mark.parametrize("ending", ["in order", "rudely"])
+def test_a_client_that_dies_in_the_middle_of_a_request_leaves_nothing_behind(
+    open_stand_in: Opener, ending: str
+) -> None:
+    service = open_stand_in()
+    body = orjson.dumps({"items": [lead(1)]})
+    head = f"POST /v2/bulk HTTP/1.1\r\nAuthorization: Bearer right-key\r\nContent-Length: {len(body)}\r\n\r\n"
+    for sent in (head[:20].encode(), head.encode(), head.encode() + body[:-1]):
+        with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as client:
+            client.sendall(sent)
+            time.sleep(0.1)
+            if ending == "rudely":
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert submit(service, lead(2)).status_code == 202
+
+    state, found = service.state(), service.evidence()
+    assert (state["violations"], state["counts"]["jobs"], found.records_sent) == ([], 1, 1)
+    assert [answer["fault"] for answer in found.answers.values()] == ["cut_short", "cut_short", ""]
+    assert service.complaints() == "", "nor any noise"
 
 
 def test_a_failed_job_tells_some_a_silent_one_leaves_some_out_and_a_lost_one_is_a_404(

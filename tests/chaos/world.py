@@ -74,7 +74,8 @@ class StandIn:
         self, folder: Path, *, seed: int, faults: Mapping[str, Any], arguments: Sequence[str]
     ) -> None:
         self.journal = folder / "journal.jsonl"
-        self._errors = (folder / "stand-in.err").open("ab")
+        self._complaints = folder / "stand-in.err"
+        self._errors = self._complaints.open("ab")
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -95,7 +96,7 @@ class StandIn:
         )
         assert self.process.stdout
         self.url = self.process.stdout.readline().strip()
-        assert self.url, (folder / "stand-in.err").read_text()
+        assert self.url, self.complaints()
 
     def _control(self, path: str, body: Any = None) -> Any:
         data = None if body is None else orjson.dumps(body)
@@ -117,6 +118,10 @@ class StandIn:
 
     def evidence(self) -> Evidence:
         return evidence.read(self.journal)
+
+    def complaints(self) -> str:
+        """What the process itself had to say: nothing, if all is well with it."""
+        return self._complaints.read_text(errors="replace")
 
     def wait_for(self, seconds: float, *, jobs: int) -> None:
         """Wait until at least so many jobs were accepted."""
