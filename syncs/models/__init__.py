@@ -7,6 +7,7 @@ from syncs.models.run import Run
 from syncs.models.source import Source
 from syncs.models.sync import Sync
 from syncs.models.sync_draft import SyncDraft
+from syncs.models.worker_beat import WorkerBeat
 
 __all__ = [
     "Batch",
@@ -19,4 +20,5 @@ __all__ = [
     "Source",
     "Sync",
     "SyncDraft",
+    "WorkerBeat",
 ]

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncs.models import QueryModel, Run, Source, Sync
+from syncs.models import QueryModel, Run, Source, Sync, WorkerBeat
+from syncs.views.run_words import NO_WORKER
 
 SHOWN_RUNS = 8
 
@@ -37,6 +38,7 @@ def overview(request: TeamRequest) -> HttpResponse:
         .select_related("sync__model", "sync__connection", "team")
         .order_by("-pk")[:SHOWN_RUNS]
     )
+    sync_count = Sync.objects.filter(team=request.team).count()
     return render(
         request,
         "syncs/overview/overview.html",
@@ -50,7 +52,8 @@ def overview(request: TeamRequest) -> HttpResponse:
                 team=request.team, health=Connection.Health.ATTENTION
             ).order_by("name"),
             "troubled_syncs": _troubled_syncs(request),
-            "sync_count": Sync.objects.filter(team=request.team).count(),
+            "sync_count": sync_count,
+            "trouble": NO_WORKER if sync_count and not WorkerBeat.objects.are_alive() else None,
         },
     )
 

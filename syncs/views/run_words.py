@@ -1,25 +1,20 @@
 """What the pages say of a run: where it is, whether anybody works on it, what becomes of a row next."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
+from django.utils.html import format_html
 
 from destinations.connect import adapter_of
 from destinations.errors import Misconfigured
 from syncadmin.lib.shown import counted
 from syncs.engine.keys import companion_key, row_key
-from syncs.models import LedgerEntry, RejectedRow, Run
+from syncs.engine.lease import LASTS, RENEW_EVERY
+from syncs.models import LedgerEntry, RejectedRow, Run, WorkerBeat
 
 UNSERVED = timedelta(seconds=60)
-HEARTBEAT_LASTS = timedelta(seconds=20)
-START_A_WORKER = (
-    "Whoever hosts Syncadmin starts it with `python manage.py up`, which runs the pages and the workers. The "
-    "run goes on by itself then; nothing is lost, and nothing needs to be started again."
-)
+RENEWED_LATELY = timedelta(seconds=LASTS - 2 * RENEW_EVERY)  # what is left of a lease whose holder lives
 
 Stage = RejectedRow.Stage
 
@@ -91,12 +86,31 @@ class Trouble:
     todo: str
 
 
+NO_WORKER = Trouble(
+    "No worker is running, so nothing is sent.",
+    format_html(
+        "Whoever hosts Syncadmin starts one with <code>{}</code> (with Docker: <code>{}</code>). Runs go on "
+        "by themselves then: nothing is lost, and nothing needs to be started again.",
+        "python manage.py up",
+        "docker compose up --detach",
+    ),
+)
+
+
 def trouble_of(run: Run, now: datetime | None = None) -> Trouble | None:
-    """Why nobody has taken an active run for a minute; None where somebody does, or it is not time yet."""
+    """Why nobody works on an active run; None where somebody does, or where it only waits its turn.
+
+    That no worker is there is told at once; that they are all busy, or stuck, after a minute.
+    """
     now = now or timezone.now()
-    if run.is_over or (run.lease_expires_at is not None and run.lease_expires_at > now):
+    lease_ends = run.lease_expires_at
+    if run.is_over or (lease_ends is not None and lease_ends - now > RENEWED_LATELY):
         return None
-    since = max(at for at in (run.created_at, run.due_at, run.lease_expires_at, run.served_at) if at)
+    if not WorkerBeat.objects.are_alive():
+        return NO_WORKER
+    if lease_ends is not None and lease_ends > now:
+        return None
+    since = max(at for at in (run.created_at, run.due_at, lease_ends, run.served_at) if at)
     if now - since < UNSERVED:
         return None
     minutes = counted(int((now - since).total_seconds() // 60), "minute")
@@ -106,32 +120,10 @@ def trouble_of(run: Run, now: datetime | None = None) -> Trouble | None:
             "It begins by itself, in turn. If that is often so, whoever hosts Syncadmin can set WORKERS "
             "higher.",
         )
-    beat = _heartbeat()
-    if beat is None:
-        return Trouble(
-            f"No worker seems to be running: nobody has taken this run for {minutes}.", START_A_WORKER
-        )
-    if beat.get("queue_problem"):
-        return Trouble(
-            f"The workers cannot take this run, for {minutes} now: {beat['queue_problem']}",
-            "Whoever hosts Syncadmin must see to that; the log of `manage.py up` says more.",
-        )
     return Trouble(
         f"Workers are running, but none has taken this run for {minutes}.",
-        "A stuck worker is replaced by itself. If this goes on, whoever hosts Syncadmin must restart "
-        "`python manage.py up`.",
+        "A stuck worker is replaced by itself. If this goes on, whoever hosts Syncadmin must restart it.",
     )
-
-
-def _heartbeat() -> dict[str, Any] | None:
-    """What the supervisor on this machine wrote last; None where none is alive."""
-    try:
-        beat = json.loads((settings.DATA_DIR / "run" / "supervisor.json").read_text())
-        beaten_at = datetime.fromisoformat(beat["beat_at"])
-        is_alive = timezone.now() - beaten_at < HEARTBEAT_LASTS and beat["services"].get("worker")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return beat if is_alive else None
 
 
 # What becomes of a row

@@ -1,5 +1,6 @@
 """django-q2's `qcluster`, made safe to stop and to kill. Takes the place of the command of the same name."""
 
+import multiprocessing
 import os
 import signal
 from types import FrameType
@@ -10,18 +11,20 @@ from django_q.management.commands import qcluster
 
 from syncadmin.lib import stopping
 from syncadmin.supervisor.doorbells import ensure_schedules
+from syncadmin.supervisor.heartbeat import Heartbeat
 from syncadmin.supervisor.leash import leash_descendants
 from syncs import tasks  # noqa: F401  loaded before the pool is forked: its workers share the memory
 
 STOP_SECONDS = 28  # less than the supervisor waits
+LAST_BEAT_SECONDS = 1.0
 
 
 class Command(qcluster.Command):
     """Runs the workers alone: `manage.py up --no-web` is the same with a supervisor.
 
-    Beyond django-q2's: the schedules are there; the pool ends as a whole when its main process is killed;
-    on SIGTERM the workers end after the share of work in hand, and a stuck pool, which otherwise hangs for
-    ever, after STOP_SECONDS.
+    Beyond django-q2's: the schedules are there; the database has a sign of life; the pool ends as a whole
+    when its main process is killed; on SIGTERM the workers end after the share of work in hand, and a stuck
+    pool, which otherwise hangs for ever, after STOP_SECONDS.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,6 +34,11 @@ class Command(qcluster.Command):
         super().handle(*args, **options)
         for signum in (signal.SIGTERM, signal.SIGINT):
             _limit(signum)
+        heartbeat = Heartbeat()  # after the fork: a thread would not come along
+        heartbeat.start()
+        for child in multiprocessing.active_children():
+            child.join()
+        heartbeat.end(patience=LAST_BEAT_SECONDS)
 
 
 def _limit(signum: int) -> None:

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from syncadmin.supervisor.processes import MARK, mark_of
-from tests.syncadmin.supervisor.instance import Instance, free_port, press_ctrl_c
+from syncs.models import WorkerBeat
+from tests.syncadmin.supervisor.instance import ALIAS, Instance, free_port, press_ctrl_c
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +115,24 @@ def test_a_pool_that_lost_its_head_is_replaced_as_a_whole(instance: Instance, me
     instance.wait_for_pool(without=old)
     assert not [process for process in old if is_alive(process)]
     assert "The worker ended by itself" in instance.log()
+
+
+def test_the_database_knows_within_seconds_whether_a_worker_is_there(instance: Instance):
+    """The pages may be on another machine, with a DATA_DIR of their own."""
+    beats = WorkerBeat.objects.using(ALIAS)
+    process = instance.start_pool()
+    instance.wait(beats.are_alive, "the first beat", seconds=5)
+
+    process.terminate()
+    assert process.wait(30) == 0
+    assert not beats.are_alive(), "who ends takes the word back"
+
+    process = instance.start_pool()
+    instance.wait(beats.are_alive, "a beat of the next", seconds=5)
+    for child in [process, *instance.children()]:
+        child.kill()
+    process.wait()
+    instance.wait(lambda: not beats.are_alive(), "a beat of the dead to count no more", seconds=12)
 
 
 def test_a_pool_that_is_stuck_is_replaced_and_the_work_is_done(instance: Instance):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 from syncadmin.teams.models import Membership, Team, User
 from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here
-from syncs.models import LedgerEntry, RejectedRow, Run
+from syncs.models import LedgerEntry, RejectedRow, Run, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, counts, make_sync, person, set_mapping
 
@@ -265,20 +264,10 @@ def test_without_a_worker_the_page_says_so_and_what_to_do(as_alice: Client, worl
     )
     address = url("run", run.public_id)
 
-    words = text(as_alice.get(address))
-    assert "No worker seems to be running: nobody has taken this run for 5 minutes." in words
-    assert "manage.py up" in words
+    assert "No worker is running, so nothing is sent." in text(as_alice.get(address))
 
-    beat = settings.DATA_DIR / "run" / "supervisor.json"
-    beat.parent.mkdir(parents=True, exist_ok=True)
-    state = {"beat_at": datetime.now(UTC).isoformat(), "services": {"worker": {"pid": 1}}}
-    beat.write_text(json.dumps(state))
-    try:
-        assert "Workers are running, but none has taken this run" in text(as_alice.get(address))
-        beat.write_text("not JSON")
-        assert "No worker seems to be running" in text(as_alice.get(address))
-    finally:
-        beat.unlink()
+    WorkerBeat.objects.beat("machine 1")
+    assert "Workers are running, but none has taken this run for 5 minutes." in text(as_alice.get(address))
 
     other = make_sync(team=world.team, connection=world.connection, name="other")
     soon = timezone.now() + timedelta(seconds=40)
@@ -286,8 +275,30 @@ def test_without_a_worker_the_page_says_so_and_what_to_do(as_alice: Client, worl
     assert "they are busy with other runs" in text(as_alice.get(address))
 
 
-def test_a_young_run_is_no_trouble(as_alice: Client, world: Scene) -> None:
-    assert "worker" not in text(as_alice.get(url("run", world.start().public_id)))
+def test_a_young_run_is_no_trouble_as_long_as_a_worker_is_there(as_alice: Client, world: Scene) -> None:
+    address = url("run", world.start().public_id)
+
+    words = text(as_alice.get(address))
+    assert "No worker is running, so nothing is sent." in words
+    assert "python manage.py up" in words
+
+    WorkerBeat.objects.beat("machine 1")
+    assert "worker" not in text(as_alice.get(address))
+
+
+def test_a_run_whose_worker_died_in_the_middle_says_so_long_before_its_lease_ends(
+    as_alice: Client, world: Scene
+) -> None:
+    run = world.start()
+    address = url("run", run.public_id)
+
+    def lease_ends_in(seconds: int) -> None:
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=timezone.now() + timedelta(seconds=seconds))
+
+    lease_ends_in(44)  # renewed just now: by a command in a terminal, say
+    assert "worker" not in text(as_alice.get(address))
+    lease_ends_in(20)
+    assert "No worker is running" in text(as_alice.get(address))
 
 
 def test_cancelling_asks_first(as_alice: Client, world: Scene) -> None:

@@ -1,0 +1,45 @@
+"""The signs of life of the workers: pages say what is wrong when nobody is there to work."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+
+LASTS = timedelta(seconds=10)  # five beats: one that is late is no death
+
+
+class WorkerBeatQuerySet(models.QuerySet["WorkerBeat"]):
+    def are_alive(self) -> bool:
+        """Whether a worker gave a sign of life just now. One query.
+
+        The database's clock tells both times: those of the machines may differ. A beat of its future is
+        none, or a clock that was put back would keep the dead alive.
+        """
+        beats = self.annotate(now=Now()).values_list("beat_at", "now")
+        return any(abs(now - at) < LASTS for at, now in beats)
+
+    def beat(self, name: str) -> None:
+        """The worker of this name is there."""
+        if not self.filter(name=name).update(beat_at=Now()):
+            self.create(name=name, beat_at=Now())
+
+    def forget_the_dead(self) -> None:
+        """Remove those that ended, long ago, without saying so."""
+        beats = self.annotate(now=Now()).values_list("pk", "beat_at", "now")
+        self.filter(pk__in=[pk for pk, at, now in beats if abs(now - at) > timedelta(days=1)]).delete()
+
+
+class WorkerBeat(models.Model):
+    """When a process with workers last said that it is there; gone once it ended as it should.
+
+    Of the installation, not of a team. `name` tells machine and process. See `supervisor/heartbeat.py`.
+    """
+
+    name = models.CharField(max_length=250, unique=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    beat_at = models.DateTimeField(help_text="By the clock of the database.")
+
+    objects = WorkerBeatQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
