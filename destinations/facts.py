@@ -37,7 +37,8 @@ class Option:
     """One value of a picklist: what is stored, and what people read.
 
     `aliases` are other words for it that rows may hold (an owner's e-mail and name for their id).
-    `closed` is why no record can take it now, "" where it can be taken.
+    `closed` is why no record can take it now, to be read after its label ("is inactive in Acme"), "" where
+    it can be taken.
     """
 
     value: str

@@ -8,7 +8,8 @@ To read it, walk the modules in this order:
 
 1. `run.py`        the conductor: a run from queued to its end, and what it stands on
 2. `lease.py`      one worker at a time, fenced
-3. `extract.py`    rows are read, mapped (`mapping.py`, `steps.py`, `values.py`, `addresses.py`) …
+3. `extract.py`    rows are read, mapped (`mapping.py`, `steps.py`, `values.py`, `picklist.py`,
+                   `addresses.py`) …
 4. `staging.py`    … and staged in scratch files
 5. `planning.py`   staged records are compared with the ledger: `plan.py` decides, `duplicates.py` finds
                    rows that share a key, `reasons.py` tells people, `plan_writer.py` writes it down

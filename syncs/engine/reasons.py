@@ -11,7 +11,7 @@ from syncs.engine.plan import Clash, Twin
 from syncs.models import Batch, RejectedRow, Run
 
 SHOWN_TWINS = 5
-_EDITORS_PROBLEMS = {"not_in_list", "empty"}
+_EDITORS_PROBLEMS = {"not_in_list", "empty", "closed", "ambiguous"}
 
 Stage, Who = RejectedRow.Stage, RejectedRow.Who
 

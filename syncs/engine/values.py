@@ -13,15 +13,15 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from math import isinf
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from destinations.contract import JSON, Field, Kind, Option
+from destinations.contract import JSON, Field, Kind
 from syncs.engine import addresses
+from syncs.engine.picklist import Picklist
 from syncs.engine.plain import (
     OUT_OF_RANGE,
     SAFE_INTEGER,
@@ -43,7 +43,6 @@ Cell: TypeAlias = Callable[[Any, tzinfo], JSON]
 
 _QUOTED_LENGTH = 80
 _NO_OFFSET = timedelta(0)
-_NEAR_MISSES = 50  # a column of nothing but wrong values must not cost minutes
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BOOLEANS = dict.fromkeys(("true", "yes", "y", "t", "on", "1"), True)
 _BOOLEANS |= dict.fromkeys(("false", "no", "n", "f", "off", "0"), False)
@@ -71,7 +70,7 @@ def cast_column(values: Column, field: Field, *, zone: tzinfo) -> tuple[Column, 
     out = [None] * len(values) if out is None else list(out)
     problems: dict[int, Problem] = {}
     picked = field.kind is Kind.PICKLIST and field.options
-    cell = _Picklist(field.options).cell if picked else _CELLS[field.kind]
+    cell = Picklist(field.options).cell if picked else _CELLS[field.kind]
     for index, value in enumerate(values):
         if value is None or out[index] is not None:
             continue
@@ -228,47 +227,6 @@ _CELLS: dict[Kind, Cell] = {
 }
 
 
-class _Picklist:
-    """The options of a field, and advice for a text that is none of them. Never changes a text itself."""
-
-    def __init__(self, options: Sequence[Option]) -> None:
-        self._values = {option.value: option.value for option in options}
-        self._folded: dict[str, list[str]] = {}
-        for option in options:
-            self._folded.setdefault(_fold(option.value), []).append(option.value)
-        self._labels = {_fold(option.label): option.value for option in options if option.label}
-        self._advised: dict[str, str] = {}
-
-    def cell(self, value: object, zone: tzinfo) -> str:
-        text = plain_text(value, zone) or ""
-        if text in self._values:
-            return text
-        if text not in self._advised:
-            self._advised[text] = self._advice(text)
-        raise Unfit("not_in_list", self._advised[text])
-
-    def _advice(self, text: str) -> str:
-        folded = _fold(text)
-        if folded in self._folded:
-            near = self._folded[folded]
-        elif folded in self._labels:
-            value = self._labels[folded]
-            return f'is the label of an option. Send its value, "{value}": a value map can do that.'
-        else:
-            candidates = [] if len(self._advised) >= _NEAR_MISSES else [*self._folded, *self._labels]
-            found = get_close_matches(folded[:_QUOTED_LENGTH], candidates, n=1)
-            near = [value for key in found for value in self._folded.get(key) or [self._labels[key]]]
-        if near:
-            meant = " or ".join(f'"{value}"' for value in near)
-            return f"is not one of the options. Did you mean {meant}? It must be written exactly so."
-        some = ", ".join(f'"{value}"' for value in list(self._values)[:3])
-        return f"is not one of the {len(self._values)} options, such as {some}."
-
-
-def _fold(text: str) -> str:
-    return text.strip().casefold()
-
-
 def _quickly(values: Column, field: Field, zone: tzinfo) -> Column | None:
     """The column where one look at it is enough; None where it must be looked at cell by cell."""
     types = set(map(type, values))
@@ -300,7 +258,7 @@ def _phones(values: Column, field: Field, zone: tzinfo) -> Column | None:
 
 
 def _options(values: Column, field: Field, zone: tzinfo) -> Column:
-    allowed = {option.value for option in field.options if option.value.strip()}
+    allowed = {option.value for option in field.options if option.value.strip() and not option.closed}
     return [value if value in allowed else None for value in values]
 
 

@@ -26,7 +26,17 @@ OPTIONS = (
 )
 FIELDS = {kind: Field(kind.value, kind.value.capitalize(), kind) for kind in Kind}
 STAGE = Field("stage", "Stage", Kind.PICKLIST, options=OPTIONS)
-ANY_FIELD = st.sampled_from([*FIELDS.values(), STAGE])
+OWNER = Field(
+    "owner_id",
+    "Owner",
+    Kind.PICKLIST,
+    options=(
+        Option("17", "Ann Lee", aliases=("Ann Lee", "ann@acme.com")),
+        Option("18", "Ann Lee", aliases=("Ann Lee", "lee@acme.com")),
+        Option("19", "Bob", aliases=("Bob", "bob@acme.com"), closed="is inactive in Acme"),
+    ),
+)
+ANY_FIELD = st.sampled_from([*FIELDS.values(), STAGE, OWNER])
 
 
 def cast(value: object, kind: Kind | Field, zone: tzinfo = UTC) -> Any:
@@ -169,6 +179,21 @@ def test_a_value_that_does_not_fit_is_told_in_a_sentence(
     assert found[0] == code
     assert says in found[1]
     assert found[1].endswith(".")
+
+
+def test_an_option_goes_by_its_other_words_too() -> None:
+    assert cast("17", OWNER) == "17"
+    assert cast(" ANN@acme.com", OWNER) == "17"
+    column = ["ann@acme.com", None, "lee@acme.com", "17"]
+    assert cast_column(column, OWNER, zone=UTC) == (["17", None, "18", "17"], {})
+    code, says = cast("ann lee", OWNER)
+    assert (code, says) == ("ambiguous", 'Owner: "ann lee" means 2 options: 17, 18. Send one of them.')
+
+
+@pytest.mark.parametrize("value", ["19", "Bob", "bob@acme.com"])
+def test_an_option_that_is_closed_is_told_with_its_reason(value: str) -> None:
+    code, says = cast(value, OWNER)
+    assert (code, says) == ("closed", f'Owner: "{value}" cannot be chosen: Bob is inactive in Acme.')
 
 
 def test_a_long_value_is_quoted_to_80_characters() -> None:
