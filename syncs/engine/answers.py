@@ -18,7 +18,7 @@ from destinations.errors import (
     Rejected,
     Temporary,
 )
-from syncs.engine import faults
+from syncs.engine import faults, reasons
 from syncs.engine.allowance import Allowance
 from syncs.engine.calls import Answer, Stop, Way
 from syncs.engine.journal import Journal
@@ -59,21 +59,23 @@ class Reading:
                     str(answer),
                     may_be_applied=answer.may_be_applied,
                     counts=not opened,
-                    converges=held.converges,
                 )
                 self._give_up_overdue(journal, now)
-                return _backoff(max(out.failures, out.missed)), str(answer)
+                return max(_backoff(max(out.failures, out.missed)), self._till_look(journal)), str(answer)
             case Rejected() if not looking:
                 self._allowance.answered()
                 journal.refused(str(answer), answer.field)
-                return 0.0, str(answer)
+                return self._till_look(journal), str(answer)
             case AuthExpired() | Misconfigured():
                 self.stop = Stop(str(answer), reconnect=isinstance(answer, AuthExpired))
                 return 0.0, str(answer)
             case DestinationError():
                 unproved = [Outcome(Verdict.UNPROVED, str(answer))] * len(journal.positions(out))
-                journal.answered(unproved, converges=held.converges)
-                return 0.0, str(answer)
+                if out.find:
+                    journal.refused(str(answer))
+                else:
+                    journal.answered(unproved)
+                return self._till_look(journal), str(answer)
             case Exception():
                 if not looking:
                     journal.lost_answer()
@@ -81,11 +83,19 @@ class Reading:
                 self.stop = Stop(told)
                 return 0.0, told
         self._allowance.answered()
-        journal.answered(answer, converges=held.converges)
-        return _backoff(1), ""
+        if out.find:
+            journal.found(answer, now)  # type: ignore[arg-type]  # what `Adapter.find` gives
+            return self._till_look(journal), ""
+        before = len(journal.calls)
+        journal.answered(answer)  # type: ignore[arg-type]  # what `Adapter.send` gives
+        again = len(journal.calls) >= before  # what was unproved goes again
+        return max(_backoff(1) if again else 0.0, self._till_look(journal)), ""
 
     def watch(self, held: Held) -> None:
-        """Three batches refused whole in the same words are not about their rows: the run stops."""
+        """Three batches refused whole in the same words are not about their rows: the run stops.
+
+        Unless the words are known to be about rows: a record that is missing, or there already.
+        """
         outcomes = held.journal.proved.values()
         words = {o.reason for o in outcomes if o.verdict is Verdict.REJECTED}
         if (
@@ -93,6 +103,7 @@ class Reading:
             or len(outcomes) < 2
             or len(words) != 1
             or any(o.verdict is not Verdict.REJECTED for o in outcomes)
+            or reasons.is_of_data(*words, self._way.adapter)
         ):
             self._alike = ("", 0)
             return
@@ -116,6 +127,14 @@ class Reading:
         first, longest = self._way.limits.poll_seconds
         return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
 
+    def _till_look(self, journal: Journal) -> float:
+        """Seconds until the next call may go: a second look-up waits until what was lost has settled."""
+        out = journal.call
+        if out is None or not (out.find and out.looks and out.since):
+            return 0.0
+        waited = (timezone.now() - datetime.fromisoformat(out.since)).total_seconds()
+        return max(0.0, self._way.limits.settle_seconds - waited)
+
     def _give_up_overdue(self, journal: Journal, now: datetime) -> None:
         out = journal.call
         if out is None or out.state is None or not out.since:
@@ -124,7 +143,7 @@ class Reading:
         if (now - datetime.fromisoformat(out.since)).total_seconds() > deadline:
             label = self._way.adapter.label
             reason = f"{label} has not finished the job within {deadline / 60:.0f} minutes."
-            journal.overdue(reason, converges=True)
+            journal.overdue(reason)
 
 
 def _after_refusal(error: RateLimited) -> float:

@@ -1,8 +1,8 @@
 """Operations packed into batches, and the form in which batches keep them. Pure.
 
 A payload is compressed JSON, a list with an entry for each operation: `[key text, match key, {field:
-value}, fingerprint, counts, remote id, former match key, owner]`. Fields are as on the wire; those that
-are left alone are absent, None clears.
+value}, fingerprint, counts, remote id, former match key, owner, in doubt]`. Fields are as on the wire; those
+that are left alone are absent, None clears.
 """
 
 import zlib
@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from destinations.contract import ACCEPTED, JSON, Mode, Operation, Outcome, Verdict
+from destinations.contract import ACCEPTED, JSON, Mode, Operation, Outcome, Packing, Verdict
 from syncs.engine.mapping import Layout
 
 # A named tuple's own constructor runs in Python: five times the cost, for every record that is sent.
 _OPERATION: Callable[[Iterable[Any]], Operation] = partial(tuple.__new__, Operation)
+
+T = TypeVar("T")
 
 ENVELOPE_BYTES = 200  # what a call adds around one operation's values, generously
 
@@ -30,8 +32,8 @@ class Planned:
 
     `counts`: it stands for its row in the run's totals (a companion's operation does only where its row
     has none of its own). `owner` is the key text of the row that a companion belongs to. `former_match`
-    is the upsert key that the ledger had for the row, if it changed. `not_before`: an unanswered request
-    for the same key may take effect until then.
+    is the upsert key that the ledger had for the row, if it changed. `in_doubt`: it may have been applied
+    before. `not_before`: an unanswered request for the same key may take effect until then.
     """
 
     key: bytes
@@ -41,22 +43,37 @@ class Planned:
     remote_id: str = ""
     former_match: str = ""
     owner: str = ""
+    in_doubt: bool = False
     not_before: datetime | None = None
 
 
-def pack(planned: Iterable[Planned], operations: int, size: int) -> Iterator[list[Planned]]:
-    """Group operations into batches of at most `operations` and about `size` bytes, in order."""
+def packing_for(count: int, packings: Sequence[Packing]) -> Packing:
+    """The largest packing that is worth while for so many operations."""
+    return next(one for one in packings if count >= one.least or one is packings[-1])
+
+
+def pack(planned: Iterable[Planned], packings: Sequence[Packing], size: int) -> Iterator[list[Planned]]:
+    """Group operations into batches of the largest packing and about `size` bytes, in order.
+
+    The rest that is too few for it goes by a smaller one.
+    """
     batch: list[Planned] = []
     held = 0
     for one in planned:
         cost = len(one.line) + ENVELOPE_BYTES
-        if batch and (len(batch) >= operations or held + cost > size):
-            yield batch
+        if batch and (len(batch) >= packings[0].per_batch or held + cost > size):
+            yield from repack(batch, packings)
             batch, held = [], 0
         batch.append(one)
         held += cost
-    if batch:
-        yield batch
+    yield from repack(batch, packings)
+
+
+def repack(batch: list[T], packings: Sequence[Packing]) -> Iterator[list[T]]:
+    """One batch as several of the packing that is worth while for it; none where it is empty."""
+    per_batch = packing_for(len(batch), packings).per_batch
+    for at in range(0, len(batch), per_batch):
+        yield batch[at : at + per_batch]
 
 
 def write(batch: Sequence[Planned], layout: Layout) -> bytes:
@@ -76,6 +93,7 @@ def write(batch: Sequence[Planned], layout: Layout) -> bytes:
                 one.remote_id,
                 one.former_match,
                 one.owner,
+                one.in_doubt,
             )
         )
     return zlib.compress(orjson.dumps(entries), 1)
@@ -92,6 +110,7 @@ class Row(NamedTuple):
     remote_id: str
     former_match: str
     owner: str
+    in_doubt: bool
 
 
 class Payload:
@@ -116,15 +135,32 @@ class Payload:
         entries = self._entries
         return [at for at in positions if entries[at][4]]
 
-    def operations(self, batch_id: int, mode: Mode, positions: Iterable[int]) -> tuple[Operation, ...]:
-        """The operations at these positions, named `batch-position` for good."""
+    def to_find(self, wanted: Callable[[Row], bool]) -> list[int]:
+        """Positions of the operations whose records are to be looked up first."""
+        return [at for at, entry in enumerate(self._entries) if wanted(Row._make(entry))]
+
+    def part(self, start: int, end: int) -> bytes:
+        """The payload of a batch of its own for these positions."""
+        return zlib.compress(orjson.dumps(self._entries[start:end]), 1)
+
+    def operations(
+        self, batch_id: int, mode: Mode, positions: Iterable[int], found: Mapping[int, str] = {}
+    ) -> tuple[Operation, ...]:
+        """The operations at these positions, named `batch-position` for good.
+
+        `found` are remote ids by position, from a look-up: they count more than those of the plan.
+        """
         chosen = list(positions)
         if not chosen:
             return ()
         entries = self._entries
-        _, match_keys, records, _, _, remote_ids, _, _ = zip(*[entries[at] for at in chosen], strict=True)
+        _, match_keys, records, _, _, remote_ids, formers, *_ = zip(
+            *[entries[at] for at in chosen], strict=True
+        )
+        if found:
+            remote_ids = tuple(found.get(at, known) for at, known in zip(chosen, remote_ids, strict=True))
         names = [f"{batch_id}-{at}" for at in chosen]
-        columns = zip(names, repeat(mode), match_keys, records, remote_ids, strict=False)
+        columns = zip(names, repeat(mode), match_keys, records, remote_ids, formers, strict=False)
         return tuple(map(_OPERATION, columns))
 
 
@@ -182,7 +218,7 @@ def without(payload: bytes, positions: Collection[int]) -> bytes:
     """The payload without what it says of the operations at these positions, which stay as empty ones."""
     entries: list[list[Any]] = orjson.loads(zlib.decompress(payload))
     for at in positions:
-        entries[at] = ["", "", {}, 0, entries[at][4], "", "", ""]
+        entries[at] = ["", "", {}, 0, entries[at][4], "", "", "", False]
     return zlib.compress(orjson.dumps(entries), 1)
 
 

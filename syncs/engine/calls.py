@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from destinations.contract import Adapter, Call, Limits, Mode, Outcome, Pending, Target
+from destinations.contract import Adapter, Call, Found, Limits, Mode, Outcome, Packing, Pending, Target
 from destinations.errors import ContractBroken
 from destinations.models import Connection
-from syncs.engine.journal import Out
+from syncs.engine.batches import Payload, packing_for
+from syncs.engine.journal import Journal, Out
 from syncs.engine.settle import Held
+from syncs.models import Batch
 
-Answer: TypeAlias = Sequence[Outcome] | Pending | Exception
+Answer: TypeAlias = Sequence[Outcome] | Sequence[Found] | Pending | Exception
 
 
 class Stop(Exception):
@@ -53,6 +55,39 @@ class Way:
         key = self.upsert_key if self.upsert_key in found.upsert_keys else found.upsert_keys[0]
         return Target(found, key)
 
+    def packings(self, object_key: str) -> tuple[Packing, ...]:
+        """How operations of an object are packed, the largest packing first."""
+        found = self.adapter.object(object_key)
+        return self.adapter.packings(found, self.mode, self.connection.options)
+
+    def finds(self, object_key: str) -> int:
+        """How many records a look-up by the upsert key takes; 0 where there is none."""
+        target = self.target(object_key)
+        return target.object.finds.get(target.upsert_key, 0)
+
+    def journal(self, batch: Batch, payload: Payload) -> Journal:
+        """The batch's journal; of one that was never sent a new one, with the look-ups that it needs."""
+        size, finds = batch.operation_count, self.finds(batch.object_key)
+        if batch.journal:
+            journal = Journal.read(size, bytes(batch.journal))
+        else:
+            per_call = packing_for(size, self.packings(batch.object_key)).per_call
+            target = self.target(batch.object_key)
+            find: list[int] = []
+            if self.mode is Mode.UPDATE and target.upsert_key != target.object.remote_id_key:
+                find = payload.to_find(lambda row: not row.remote_id)
+            elif self.mode is Mode.INSERT and finds:
+                find = payload.to_find(lambda row: row.in_doubt)
+            journal = Journal.begin(
+                size,
+                per_call,
+                find=find,
+                find_per_call=finds or 1,
+                in_doubt=bool(find) and self.mode is Mode.INSERT,
+            )
+        journal.converges, journal.finds = self.mode is not Mode.INSERT, finds > 0
+        return journal
+
     def companion(self, object_key: str) -> str:
         """What to call the object's companion; empty where it has none."""
         found = self.adapter.object(object_key).companion
@@ -64,9 +99,10 @@ def make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> 
     try:
         call = held.call
         if call is None:
-            operations = held.payload.operations(held.batch.pk, mode, held.journal.positions(out))
+            at = held.journal.positions(out)
+            operations = held.payload.operations(held.batch.pk, mode, at, held.journal.remote_ids)
             call = held.call = Call(held.call_id, operations)
-        answer = adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)
+        answer = _answer(adapter, target, call, out)
     except Exception as error:  # every error is an answer; the conductor decides
         return error
     if not isinstance(answer, Pending) and (
@@ -74,3 +110,9 @@ def make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> 
     ):
         return ContractBroken(f"{adapter.label} must answer once for each operation, in order.")
     return answer
+
+
+def _answer(adapter: Adapter, target: Target, call: Call, out: Out) -> Answer:
+    if out.find:
+        return adapter.find(target, call)
+    return adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)

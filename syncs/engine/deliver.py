@@ -19,10 +19,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from destinations import connect
+from destinations.errors import TooMany
 from destinations.models import Exchange
 from syncs.engine import settle
 from syncs.engine.allowance import Allowance
 from syncs.engine.answers import Reading
+from syncs.engine.batches import packing_for
 from syncs.engine.calls import Answer, Flight, Rest, Way, make
 from syncs.engine.lease import Lease
 from syncs.engine.settle import Held
@@ -80,6 +82,7 @@ class Delivery:
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
         self._failed_owners: frozenset[str] | None = None
+        self._refuses_many: set[str] = set()  # objects whose largest packing the account does not take
 
     def __enter__(self) -> "Delivery":
         return self
@@ -138,9 +141,13 @@ class Delivery:
         if not self._done and not due:
             return
         with transaction.atomic():
-            self._land()
-            claimed = self._claim(due) if due and self._reading.stop is None else []
-        for held in claimed:
+            onward = self._land(send=send)
+            allowed = 0
+            if (onward or due) and self._reading.stop is None:
+                allowed = self._allowance.calls(len(onward) + len(due), in_flight=len(self._flights))
+            going = self._go_on(onward, allowed)
+            going += self._claim(due[: allowed - len(going)])
+        for held in going:
             self._launch(held)
 
     def _is_over(self) -> bool:
@@ -229,24 +236,33 @@ class Delivery:
     def _claim(self, due: Sequence[Open]) -> list[Held]:
         """Batches that may go now, marked as being sent; those whose job we look at are ours already."""
         now = timezone.now()
-        due = due[: self._allowance.calls(len(due), in_flight=len(self._flights))]
         claimed = []
         for one in due:
             held: Held | None = self._jobs.get(one.pk)
             if held is None:
-                held = settle.claim(self._batch(one.pk), self._lease, now)
+                held = settle.claim(self._batch(one.pk), self._lease, now, self._way.journal)
             if held is None:
                 self._lease.lose()
-            out = held.journal.call
-            if out is not None and out.state is None and held.journal.lost and not held.converges:
-                held.journal.failed(
-                    "its answer was lost.", may_be_applied=True, counts=False, converges=False
-                )
-            if held.journal.call is None:
+            out, journal = held.journal.call, held.journal
+            if out is not None and out.state is None and out.lost and not (out.find or journal.converges):
+                journal.failed("its answer was lost.", may_be_applied=True, counts=False)
+            if journal.call is None:
                 self._settle([held], [])
+            elif held.batch.object_key in self._refuses_many and self._is_of_many(held):
+                self._scatter(held)
             else:
                 claimed.append(held)
         return claimed
+
+    def _go_on(self, onward: Sequence[Held], allowed: int) -> list[Held]:
+        """Batches whose next call goes at once; those for which there is no room wait for their turn."""
+        now = timezone.now()
+        for held in onward[:allowed]:
+            settle.go_on(held, self._lease, now)
+        for held in onward[allowed:]:
+            settle.keep(held, self._lease, due_at=now, error="")
+            self._put_back(held, now)
+        return list(onward[:allowed])
 
     def _batch(self, pk: int) -> Batch:
         """A batch to claim. The next ones are read with it; a claim notices if they are not as they were."""
@@ -266,9 +282,13 @@ class Delivery:
             self._await(LOOK_EVERY)
             self._turn(send=False)
 
-    def _land(self) -> None:
-        """Settle, or keep, the batches whose calls are done. If one fails, the others are left for later."""
+    def _land(self, *, send: bool) -> list[Held]:
+        """Settle, or keep, the batches whose calls are done. If one fails, the others are left for later.
+
+        Returns those whose next call may go at once.
+        """
         settled: list[Held] = []
+        onward: list[Held] = []
         exchanges: list[Exchange] = []
         while self._done:
             future = self._done.pop()
@@ -276,15 +296,38 @@ class Delivery:
             exchanges += connect.exchange_rows(
                 flight.adapter, self._way.connection, team_id=self.run.team_id, subject=self.run.public_id
             )
-            held = flight.held
-            pause, error = self._reading.enter(held, future.result())
-            if held.journal.call is None:
+            held, answer = flight.held, future.result()
+            if isinstance(answer, TooMany) and self._is_of_many(held):
+                self._refuses_many.add(held.batch.object_key)
+                self._scatter(held)
+                continue
+            pause, error = self._reading.enter(held, answer)
+            out = held.journal.call
+            if out is None:
                 settled.append(held)
+            elif send and not pause and out.state is None and self._cancelled_at is None:
+                onward.append(held)
             else:
                 due_at = timezone.now() + timedelta(seconds=pause)
                 settle.keep(held, self._lease, due_at=due_at, error=error)
                 self._put_back(held, due_at)
         self._settle(settled, exchanges)
+        return onward
+
+    def _is_of_many(self, held: Held) -> bool:
+        """Whether the batch goes by a packing that is not the smallest, and nothing of it went yet."""
+        packings, journal = self._way.packings(held.batch.object_key), held.journal
+        is_whole = not (journal.proved or journal.lost) and len(journal.calls) == 1
+        return is_whole and packing_for(held.batch.operation_count, packings) is not packings[-1]
+
+    def _scatter(self, held: Held) -> None:
+        """The account takes no such batch: its operations go as smaller ones."""
+        packings = self._way.packings(held.batch.object_key)[1:]
+        now = timezone.now()
+        self._open.pop(held.batch.pk, None)
+        for one in settle.scatter(self.run, held, self._lease, packings, due_at=now):
+            self._open[one.pk] = Open(one.pk, one.stage, one.number, now)
+        self._open = dict(sorted(self._open.items(), key=lambda item: (item[1].stage, item[1].number)))
 
     def _put_back(self, held: Held, due_at: datetime) -> None:
         batch = held.batch

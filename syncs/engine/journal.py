@@ -75,15 +75,29 @@ class Journal:
     finds: bool = field(default=False, compare=False)
 
     @classmethod
-    def begin(cls, size: int, per_call: int, *, find: Sequence[int] = (), find_per_call: int = 1) -> Self:
-        """The journal of a batch that was never sent: look-ups of the positions to `find`, then its calls."""
+    def begin(
+        cls,
+        size: int,
+        per_call: int,
+        *,
+        find: Sequence[int] = (),
+        find_per_call: int = 1,
+        in_doubt: bool = False,
+    ) -> Self:
+        """The journal of a batch that was never sent: look-ups of the positions to `find`, then its calls.
+
+        `in_doubt`: those may be there from an earlier run, and are sent only where they are not.
+        """
         looks = [
-            Out(at=list(find[n : n + find_per_call]), find=True) for n in range(0, len(find), find_per_call)
+            Out(at=list(find[n : n + find_per_call]), find=True, lost=in_doubt, looks=int(in_doubt))
+            for n in range(0, len(find), find_per_call)
         ]
-        if per_call >= size:
+        if per_call >= size and not in_doubt:
             return cls(size, [*looks, Out()])
-        calls = [Out(at=list(range(n, min(n + per_call, size)))) for n in range(0, size, per_call)]
-        return cls(size, [*looks, *calls])
+        later = set(find) if in_doubt else set()
+        at = [position for position in range(size) if position not in later]
+        calls = [Out(at=at[n : n + per_call]) for n in range(0, len(at), per_call)]
+        return cls(size, [*looks, *calls], lost=in_doubt)
 
     @classmethod
     def read(cls, size: int, written: bytes) -> Self:

@@ -24,6 +24,16 @@ class Known(NamedTuple):
     remote_id: str
 
     @property
+    def trusted_id(self) -> str:
+        """The service's id of the record; "" after a refusal, as that may be of the id."""
+        return self.remote_id if self.refused_fingerprint is None else ""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a record may be there that was never proved."""
+        return self.fingerprint is None and self.settles_at is not None
+
+    @property
     def was_sent(self) -> bool:
         """Whether the destination may have a record of it: it was accepted, or is in doubt."""
         return self.fingerprint is not None or self.settles_at is not None

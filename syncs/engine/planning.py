@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import orjson
 from django.utils import timezone
 
-from destinations.contract import Limits
+from destinations.contract import Mode
 from syncs.engine import duplicates, ledger, reasons
 from syncs.engine.batches import Planned, pack
+from syncs.engine.calls import Way
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
@@ -73,13 +74,15 @@ class Planner:
         lease: Lease,
         *,
         shape: Shape,
-        limits: Limits,
+        way: Way,
         attempt: int,
         pulse: Callable[[int], None],
     ) -> None:
         self.run = run
         self.shape = shape
-        self.limits = limits
+        self._way = way
+        self._only_new = way.mode is Mode.INSERT
+        self._records_move = bool(way.target(run.sync.object_key).object.remote_id_key)
         self.totals = Totals()
         self._lease = lease
         self._attempt = attempt
@@ -180,6 +183,12 @@ class Planner:
         unchanged = left = 0
         changed: list[bytes] = []
         full = self.run.full
+
+        def is_unchanged(header: Header, known: int | None) -> bool:
+            if self._only_new:  # what was inserted once is never inserted again
+                return known is not None
+            return header[1] == known and not full
+
         entries: Iterable[tuple[bytes, int | None]]
         if complete:
             entries = ledger.between(self.run, part, span.start, span.end)
@@ -189,7 +198,7 @@ class Planner:
             header = waiting.pop(key, None)
             if header is None:
                 left += key not in present
-            elif header[1] == fingerprint and not full:
+            elif is_unchanged(header, fingerprint):
                 unchanged += 1
             else:
                 waiting[key] = header
@@ -203,13 +212,10 @@ class Planner:
     def _write_rows(self, rows: Staging, marks: bytearray) -> None:
         late: list[Planned] = []
         layout = self.shape.row_layout
-        packed = pack(self._row_operations(rows, marks, late), *self._sizes)
+        packings, size = self._way.packings(self.run.sync.object_key), self._way.limits.bytes_per_call
+        packed = pack(self._row_operations(rows, marks, late), packings, size)
         self._writer.batches(packed, layout, stage=Batch.Stage.ROWS)
-        self._writer.batches(pack(late, *self._sizes), layout, stage=Batch.Stage.LATE_ROWS)
-
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        return self.limits.operations_per_call, self.limits.bytes_per_call
+        self._writer.batches(pack(late, packings, size), layout, stage=Batch.Stage.LATE_ROWS)
 
     def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
@@ -244,8 +250,9 @@ class Planner:
                 key=entry.key,
                 line=line,
                 fingerprint=entry.fingerprint,
-                remote_id=known.remote_id if known is not None else "",
+                remote_id=known.trusted_id if known is not None else "",
                 former_match=former,
+                in_doubt=known is not None and known.is_in_doubt,
                 not_before=known.settles_at if known is not None and change.fate is Fate.SEND_LATER else None,
             )
             if planned.not_before is None:
@@ -254,10 +261,12 @@ class Planner:
                 late.append(planned)
 
     def _is_rekeyed(self, line: bytes, known: Known) -> bool:
-        """Whether the row has another upsert key now; then the record that it leaves behind is told."""
+        """Whether the row has another upsert key now; the record that it may leave behind is told."""
         key_text, match_key, *_ = orjson.loads(line)
         if match_key == known.match_key:
             return False
+        if self._records_move and known.trusted_id:
+            return True
         self.totals.rekeyed += 1
         row = reasons.of_rekey(self.run, self._attempt, key_text, known.match_key, match_key, self._label)
         self._writer.rejected([row])
@@ -267,8 +276,9 @@ class Planner:
         companion, layout = self.shape.companion, self.shape.companion_layout
         if companion is None or layout is None:
             return
+        packings = self._way.packings(companion.object)
         self._writer.batches(
-            pack(self._companion_operations(companions, marks), *self._sizes),
+            pack(self._companion_operations(companions, marks), packings, self._way.limits.bytes_per_call),
             layout,
             stage=Batch.Stage.COMPANIONS,
             object_key=companion.object,

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from destinations.contract import JSON, Adapter, Outcome, Verdict
 from syncs.engine.batches import Payload
 from syncs.engine.extract import Unfit
+from syncs.engine.journal import AMBIGUOUS, EXISTS, MISSING
 from syncs.engine.keys import row_key
 from syncs.engine.plain import mended
 from syncs.engine.plan import Clash, Twin
 from syncs.models import Batch, RejectedRow, Run
 
 SHOWN_TWINS = 5
+_LOOKED_UP = {MISSING: "missing", AMBIGUOUS: "ambiguous", EXISTS: "exists"}
 _EDITORS_PROBLEMS = {"not_in_list", "empty", "closed", "ambiguous"}
 
 Stage, Who = RejectedRow.Stage, RejectedRow.Who
@@ -122,7 +124,9 @@ def of_outcomes(
             reason = f"{reason} The next run tries it again; nobody needs to act unless this repeats."
         else:
             stage, problem, who = Stage.REJECTED, "refused", Who.EDITOR
-            if (remedy := adapter.remedy(reason)) is not None:
+            if reason in _LOOKED_UP:
+                problem, who = _LOOKED_UP[reason], Who.DATA
+            elif (remedy := adapter.remedy(reason)) is not None:
                 problem, who = remedy.problem, Who(remedy.who.value)
                 reason = f"{reason} {remedy.advice}"
         told.append(
@@ -144,6 +148,12 @@ def of_outcomes(
             )
         )
     return told
+
+
+def is_of_data(reason: str, adapter: type[Adapter]) -> bool:
+    """Whether a refusal in these words is about its row's data, whatever the mapping."""
+    remedy = adapter.remedy(reason)
+    return reason in _LOOKED_UP or (remedy is not None and remedy.who.value == Who.DATA)
 
 
 def _common(run: Run, attempt: int, key_text: str, match_key: str, payload: JSON) -> dict[str, JSON]:

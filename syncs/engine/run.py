@@ -209,9 +209,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     pulse = _Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
-    planner = Planner(
-        run, lease, shape=shape_of(sync), limits=way_of(sync).limits, attempt=attempt, pulse=pulse
-    )
+    planner = Planner(run, lease, shape=shape_of(sync), way=way_of(sync), attempt=attempt, pulse=pulse)
     totals = planner.make(
         sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
     )
@@ -247,7 +245,13 @@ def _finish(run: Run, lease: Lease) -> None:
     if run.batches.filter(attempt__gt=0, folded_at__isnull=True).exists():
         way = way_of(run.sync)
         if run.ending:
-            settle.abandon(run, lease, adapter=way.adapter, companion=way.companion(run.sync.object_key))
+            settle.abandon(
+                run,
+                lease,
+                adapter=way.adapter,
+                companion=way.companion(run.sync.object_key),
+                read=way.journal,
+            )
         ledger.fold(run, lease, settle_seconds=way.limits.settle_seconds)
     run.refresh_from_db()
     bad = run.invalid_count + run.rejected_count + run.in_doubt_count

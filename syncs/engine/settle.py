@@ -4,7 +4,7 @@ A batch is `sending` in the database before its call leaves, and an answer count
 still sending by the same attempt of the same worker.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,15 +12,16 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import F, Max
 from django.utils import timezone
 
-from destinations.contract import Adapter, Call, Verdict
+from destinations.contract import Adapter, Call, Packing, Verdict
 from destinations.models import Exchange
 from syncs.engine import bulk, reasons
-from syncs.engine.batches import Payload, write_outcomes
+from syncs.engine.batches import Payload, repack, write_outcomes
 from syncs.engine.journal import Journal
 from syncs.engine.lease import Lease
-from syncs.models import Batch, RejectedRow, Run
+from syncs.models import Batch, PlannedRow, RejectedRow, Run
 
 
 @dataclass(slots=True)
@@ -34,18 +35,21 @@ class Held:
 
     @property
     def call_id(self) -> str:
-        """Names the call at the destination and in our records of it."""
-        return f"{self.batch.pk}-{self.batch.attempt}"
+        """Names the call at the destination and in our records of it: `batch-attempt`, and `-position` where
+        it carries one operation of several.
+        """
+        name, out = f"{self.batch.pk}-{self.batch.attempt}", self.journal.call
+        alone = out is not None and out.at is not None and len(out.at) == 1 < self.batch.operation_count
+        return f"{name}-{out.at[0]}" if alone and out is not None and out.at else name
 
-    @property
-    def converges(self) -> bool:
-        return self.batch.run.sync.mode != "insert"
 
-
-def claim(batch: Batch, lease: Lease, now: datetime) -> Held | None:
+def claim(
+    batch: Batch, lease: Lease, now: datetime, read: Callable[[Batch, Payload], Journal]
+) -> Held | None:
     """Mark the batch as sending by us. None: it is not as we thought, or the run is not ours.
 
-    A batch that a dead worker was sending is taken over: its call may have been applied.
+    `read` gives the batch's journal. A batch that a dead worker was sending is taken over: its call may
+    have been applied.
     """
     lease.demand()
     was_sending = batch.status == Batch.Status.SENDING
@@ -65,10 +69,22 @@ def claim(batch: Batch, lease: Lease, now: datetime) -> Held | None:
     batch.status = Batch.Status.SENDING
     batch.attempt += 1
     batch.first_sent_at, batch.last_sent_at = first, now
-    journal = Journal.read(batch.operation_count, bytes(batch.journal))
+    payload = Payload(bytes(batch.payload))
+    journal = read(batch, payload)
     if was_sending and journal.call is not None and journal.call.state is None:
         journal.lost_answer()
-    return Held(batch, Payload(bytes(batch.payload)), journal)
+    return Held(batch, payload, journal)
+
+
+def go_on(held: Held, lease: Lease, now: datetime) -> None:
+    """Write the journal, and with it that the batch's next call is out. LostLease if fenced."""
+    kept = _execute(
+        f"UPDATE {_BATCH} SET journal = %s, last_sent_at = %s WHERE {_OURS}",
+        (held.journal.write(), bulk.moment(now), *_our(held, lease)),
+    )
+    if not kept:
+        lease.lose()
+    held.call = None
 
 
 def keep(held: Held, lease: Lease, *, due_at: datetime, error: str) -> None:
@@ -152,7 +168,53 @@ def settle(
             lease.lose()
 
 
-def abandon(run: Run, lease: Lease, *, adapter: type[Adapter], companion: str) -> None:
+def scatter(
+    run: Run, held: Held, lease: Lease, packings: Sequence[Packing], *, due_at: datetime
+) -> list[Batch]:
+    """Write the operations of a batch, none of which was applied, as smaller batches in its place.
+
+    They come last in the run's order. LostLease if fenced.
+    """
+    batch, parts = held.batch, list(repack(list(range(held.batch.operation_count)), packings))
+    with transaction.atomic(savepoint=False):
+        taken = _execute(f"DELETE FROM {_BATCH} WHERE {_OURS}", _our(held, lease))
+        if not taken:
+            lease.lose()
+        number = Batch.objects.filter(run=run, plan_attempt=batch.plan_attempt).aggregate(Max("number"))
+        last = max(int(number["number__max"] or 0), batch.number)
+        made = []
+        rows = PlannedRow.objects.filter(run=run, batch_number=batch.number)
+        for at, part in enumerate(parts, start=1):
+            start, end = part[0], part[-1] + 1
+            made.append(
+                Batch(
+                    team_id=batch.team_id,
+                    run=run,
+                    plan_attempt=batch.plan_attempt,
+                    number=last + at,
+                    stage=batch.stage,
+                    object_key=batch.object_key,
+                    operation_count=len(part),
+                    row_count=len(held.payload.counted(part)),
+                    due_at=due_at,
+                    payload=held.payload.part(start, end),
+                )
+            )
+            rows.filter(position__gte=start, position__lt=end).update(
+                batch_number=last + at, position=F("position") - start
+            )
+        Batch.objects.bulk_create(made)
+    return made
+
+
+def abandon(
+    run: Run,
+    lease: Lease,
+    *,
+    adapter: type[Adapter],
+    companion: str,
+    read: Callable[[Batch, Payload], Journal],
+) -> None:
     """Nothing more is sent: what may have been applied is in doubt, what was proved stays proved.
 
     Operations that never left stay waiting: the next run plans them again.
@@ -171,7 +233,7 @@ def abandon(run: Run, lease: Lease, *, adapter: type[Adapter], companion: str) -
         was_sending = batch.status == Batch.Status.SENDING
         owners = failed_owners(run)
         with transaction.atomic():  # claimed alone, it would look as if it had been sent
-            held = claim(batch, lease, timezone.now())
+            held = claim(batch, lease, timezone.now(), read)
             if held is None:
                 lease.lose()
             Batch.objects.filter(pk=batch.pk).update(last_sent_at=sent_at)

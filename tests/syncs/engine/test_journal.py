@@ -264,6 +264,17 @@ def test_an_update_finds_its_records_first_and_creates_none() -> None:
     assert [call.at for call in journal.calls] == [[0], [1], [4]]
 
 
+def test_an_insert_in_doubt_is_looked_up_before_it_is_sent() -> None:
+    journal = Journal.begin(3, 1, find=[1], find_per_call=100, in_doubt=True)
+    assert [(call.at, call.find) for call in journal.calls] == [([1], True), ([0], False), ([2], False)]
+    other = Journal.read(3, journal.write())
+
+    journal.found([Found(1, "r1", is_as_sent=True)], NOW)
+    assert journal.proved == {1: Outcome(Verdict.ACCEPTED, remote_id="r1")}
+    other.found([Found(0)], NOW)
+    assert [call.at for call in other.calls] == [[0], [2], [1]]
+
+
 def test_calls_lost_and_not_lost_are_told_apart_when_the_run_ends() -> None:
     journal = Journal.begin(3, 1)
     journal.lost_answer()
