@@ -13,7 +13,7 @@ from syncadmin.teams.models import User
 from syncs.configuration.apply import apply
 from syncs.demo.login import TEAM
 from syncs.engine.lease import holder_is_dead
-from syncs.engine.run import AlreadyRunning, start
+from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import Run, Sync
 
 DOCUMENT = Path(__file__).with_name("demo.yaml")
@@ -44,12 +44,17 @@ def prepare_sandbox(sandbox_url: str) -> None:
 
 
 def begin(user: User) -> list[Run]:
-    """Queue a run of each sync, for the worker. One that is under way already is taken as it is."""
+    """Queue a run of each sync, for the worker. One that is under way already is taken as it is.
+
+    A sync that somebody paused in an earlier demo stays at rest.
+    """
     found = []
     for name in SYNCS:
         sync = Sync.objects.get(team__slug=TEAM, name=name)
         try:
             found.append(start(sync, started_by=user))
+        except Paused:
+            continue
         except AlreadyRunning as error:
             _free_from_the_dead(error.run)
             found.append(error.run)

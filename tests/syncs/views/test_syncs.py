@@ -478,6 +478,7 @@ def test_a_paused_sync_is_not_run(page, sync):
     page.post("sync_run", sync.public_id)
     page.post("sync_test", sync.public_id, rows="ten")
     assert not Run.objects.exists()
+    assert "leads is paused. Resume it, then run it." in page.get("sync", sync.public_id)
     page.post("sync_resume", sync.public_id)
     page.post("sync_test", sync.public_id, rows="ten")
     assert Run.objects.exists()
