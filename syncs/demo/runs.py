@@ -10,7 +10,7 @@ from django.utils import timezone
 from destinations.sandbox.control import PREFIX
 from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import User
-from syncs.configuration.apply import apply
+from syncs.configuration.apply import apply, try_connections
 from syncs.demo.login import TEAM
 from syncs.engine.lease import holder_is_dead
 from syncs.engine.run import AlreadyRunning, Paused, start
@@ -25,9 +25,14 @@ LOOK_SECONDS = 0.25
 
 
 def configure(sandbox_url: str) -> list[str]:
-    """Apply the document; what it changed, one line each. ConfigurationError where it cannot be applied."""
+    """Apply the document and test its connection; what it changed, one line each.
+
+    ConfigurationError where it cannot be applied; what a test found is on the connection's page.
+    """
     environment = {"SANDBOX_URL": sandbox_url, "SANDBOX_API_KEY": API_KEY}
-    return apply(DOCUMENT.read_text(encoding="utf-8"), environment).lines
+    applied = apply(DOCUMENT.read_text(encoding="utf-8"), environment)
+    list(try_connections(applied))
+    return applied.lines
 
 
 def prepare_sandbox(sandbox_url: str) -> None:
