@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from destinations.contract import Outcome, Pending, Verdict
+from destinations.contract import Limits, Outcome, Pending, Verdict
 from destinations.errors import (
     AuthExpired,
     DestinationError,
@@ -50,9 +50,9 @@ class Reading:
                 self._allowance.answered()
                 journal.pending(state, now)
                 self._give_up_overdue(journal, now)
-                return self._look_again(out.looks), ""
+                return look_again(self._way.limits, out.looks), ""
             case RateLimited():
-                return _after_refusal(answer), str(answer)
+                return after_refusal(answer), str(answer)
             case Temporary():
                 opened = self._failed(str(answer), now)
                 journal.failed(
@@ -62,7 +62,7 @@ class Reading:
                     converges=held.converges,
                 )
                 self._give_up_overdue(journal, now)
-                return _backoff(max(out.failures, out.missed)), str(answer)
+                return backoff(max(out.failures, out.missed)), str(answer)
             case Rejected() if not looking:
                 self._allowance.answered()
                 journal.refused(str(answer), answer.field)
@@ -82,7 +82,7 @@ class Reading:
                 return 0.0, told
         self._allowance.answered()
         journal.answered(answer, converges=held.converges)
-        return _backoff(1), ""
+        return backoff(1), ""
 
     def watch(self, held: Held) -> None:
         """Three batches refused whole in the same words are not about their rows: the run stops."""
@@ -111,11 +111,6 @@ class Reading:
             self.stop = stop
             return True
 
-    def _look_again(self, looks: int) -> float:
-        """Seconds until the next look at a pending job: growing, and not in step with others."""
-        first, longest = self._way.limits.poll_seconds
-        return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
-
     def _give_up_overdue(self, journal: Journal, now: datetime) -> None:
         out = journal.call
         if out is None or out.state is None or not out.since:
@@ -127,13 +122,19 @@ class Reading:
             journal.overdue(reason, converges=True)
 
 
-def _after_refusal(error: RateLimited) -> float:
+def look_again(limits: Limits, looks: int) -> float:
+    """Seconds until the next look at a pending job: growing, and not in step with others."""
+    first, longest = limits.poll_seconds
+    return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def after_refusal(error: RateLimited) -> float:
     """Seconds to wait after "too many requests"; the account waits as a whole where a time was named."""
     if error.retry_after is not None:
         return error.retry_after + random.uniform(0, 0.5)  # noqa: S311 - no secret
     return random.uniform(0.2, 2.0)  # noqa: S311 - no secret
 
 
-def _backoff(failures: int) -> float:
+def backoff(failures: int) -> float:
     """Exponential with full jitter."""
     return random.uniform(0, min(LONGEST_BACKOFF, 2.0**failures))  # noqa: S311 - no secret

@@ -7,7 +7,7 @@ that another worker goes on where this one died.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -45,7 +45,8 @@ class Journal:
     """The calls of one batch of `size` operations, the first being the next to send.
 
     `proved` holds the outcomes by position. `given_up` are positions that failed too often though nothing
-    speaks against them: the next run tries them again. `lost`: an answer went missing on the way.
+    speaks against them: the next run tries them again. `lost`: an answer went missing on the way. `left`
+    are calls whose job nobody waits for any more in this run, though it may still take effect.
     """
 
     size: int
@@ -54,6 +55,7 @@ class Journal:
     given_up: set[int] = field(default_factory=set)
     splits: int = 0
     lost: bool = False
+    left: list[Out] = field(default_factory=list)
 
     @classmethod
     def read(cls, size: int, written: bytes) -> Self:
@@ -71,6 +73,7 @@ class Journal:
             set(stored["given_up"]),
             stored["splits"],
             stored["lost"],
+            [Out(**call) for call in stored.get("left", ())],
         )
 
     def write(self) -> bytes:
@@ -81,8 +84,14 @@ class Journal:
                 "given_up": sorted(self.given_up),
                 "splits": self.splits,
                 "lost": self.lost,
+                "left": self.left,
             }
         )
+
+    def write_left(self) -> bytes:
+        """What a settled batch keeps: the jobs that are left, without a word of what was answered."""
+        left = [replace(call, refusal="") for call in self.left]
+        return Journal(self.size, calls=[], left=left).write() if left else b""
 
     @property
     def call(self) -> Out | None:
@@ -146,7 +155,7 @@ class Journal:
         if max(call.failures, call.missed) < MOST_ATTEMPTS and not stuck:
             return True
         doubt = self.lost or call.state is not None
-        self.calls.pop(0)
+        self._leave(self.calls.pop(0))
         for at in self.positions(call):
             self.proved[at] = Outcome(Verdict.UNPROVED if doubt else Verdict.REJECTED, reason)
             if not doubt:
@@ -184,6 +193,7 @@ class Journal:
         """No more calls: what may be applied is in doubt, the rest stays unsent. Returns how many stay."""
         unsent = 0
         for number, call in enumerate(self.calls):
+            self._leave(call)
             out = number == 0 and (sending or call.state is not None)
             for at in self.positions(call):
                 if out or self.lost:
@@ -192,6 +202,10 @@ class Journal:
                     unsent += 1
         self.calls = []
         return unsent
+
+    def _leave(self, call: Out) -> None:
+        if call.state is not None:
+            self.left.append(call)
 
     def _reject(self, at: Sequence[int], reason: str, where: str) -> None:
         for position in at:

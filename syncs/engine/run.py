@@ -24,7 +24,7 @@ from destinations.contract import Field, Kind, Mode
 from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import doorbell, faults, ledger, settle
+from syncs.engine import doorbell, faults, ledger, leftovers, settle
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.deliver import Delivery
 from syncs.engine.lease import Lease, LostLease
@@ -181,6 +181,10 @@ def _serve(
         if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or _is_stale(run):
             if run.cancel_requested_at is not None:
                 raise Cancelled
+            rest = None if run.dry_run else leftovers.watch(run, lease, way_of(run.sync), until=until)
+            if rest is not None:
+                _rest(run, lease, rest)
+                return rest
             _plan(run, lease, look)
         look()
         if run.status == Run.Status.DELIVERING:
