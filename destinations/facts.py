@@ -195,7 +195,8 @@ class Remedy:
     """A kind of refusal that can be told from the service's words, and what to do about it.
 
     `problem` is a short stable word that groups rows, `pattern` a regular expression found in the words
-    (in any case), `advice` a sentence that says who must do what.
+    (in any case), `advice` a sentence that says who must do what. The problems `exists`, `missing` and
+    `ambiguous` are about the records that are there, so that many of them stop no run.
     """
 
     problem: str

@@ -144,6 +144,16 @@ def _faults_of_object(one: ObjectType, objects: tuple[ObjectType, ...]) -> Itera
             yield f"required fields are given for {mode} by {key}, which is not declared"
         elif mode is not Mode.INSERT and key not in fields:
             yield f"the required fields for {mode} by {key} leave out the key"
+    for key, count in one.finds.items():
+        if key not in one.upsert_keys or count < 1:
+            yield f"look-ups by {key} are declared, which is no upsert key, or take nothing"
+    if one.remote_id_key and one.remote_id_key not in one.upsert_keys:
+        yield f"the key of the service's own ids, {one.remote_id_key}, is no upsert key"
+    if Mode.UPDATE in one.modes:
+        for key in one.upsert_keys:
+            if key != one.remote_id_key and key not in one.finds:
+                yield f"an update by {key} must look records up, and no look-up is declared"
+    yield from _repeated("seed", list(one.seeds))
     companion = one.companion
     if companion is None:
         return

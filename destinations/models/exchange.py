@@ -36,6 +36,7 @@ class Exchange(models.Model):
     milliseconds = models.PositiveIntegerField()
 
     class Meta:
+        verbose_name = "request"
         indexes = [
             models.Index(fields=["team", "-id"], name="exchange_newest"),
             models.Index(fields=["connection", "-id"], name="exchange_of_connection"),
@@ -44,7 +45,8 @@ class Exchange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url} → {self.status or self.error}"
+        host = self.url.partition("://")[2].partition("/")[0]  # what follows it may name a person
+        return f"{self.method} {host} → {self.status or 'no answer'}"
 
     @property
     def request_text(self) -> str:

@@ -42,6 +42,7 @@ class RemoteAccount(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "account"
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "destination", "remote_id"],

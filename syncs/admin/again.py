@@ -12,7 +12,7 @@ from syncadmin.lib.history import page_of
 from syncadmin.lib.shown import counted
 from syncadmin.teams.models import User
 from syncs.admin.scopes import CALM
-from syncs.engine.run import AlreadyRunning, start
+from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import RejectedRow, Run, Sync
 
 MOST_ROWS = 5_000  # whose keys one run is given
@@ -91,6 +91,8 @@ def _start(sync: Sync, keys: Sequence[str] | None, user: User) -> Said:
     """Start the retry of these rows; without keys, of all of the sync's refused rows."""
     try:
         run = start(sync, trigger=Run.Trigger.RETRY, started_by=user, keys=keys)
+    except Paused as paused:
+        return _error("Nothing was started. {}", str(paused))
     except AlreadyRunning as busy:
         return _error(
             'Nothing was started for {}: <a href="{}">run {}</a> is under way. Wait for its end, or cancel '

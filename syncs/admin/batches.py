@@ -17,6 +17,7 @@ from syncs.models import Batch, RejectedRow, Run
 
 SHOWN_EXCHANGES = 100
 
+SHOWN_ALONE = 100  # operations of a batch whose own requests are looked for
 TONES = {
     Batch.Status.PLANNED: Tone.QUIET,
     Batch.Status.SENDING: Tone.BUSY,
@@ -29,6 +30,8 @@ def exchange_lines(batch: Batch) -> list[dict[str, Any]]:
     """The last requests that carried the batch, in their order, for `_exchanges.html`. Needs its run."""
     first = max(1, batch.attempt - SHOWN_EXCHANGES + 1)
     calls = [f"{batch.pk}-{attempt}" for attempt in range(first, batch.attempt + 1)]
+    if batch.operation_count <= SHOWN_ALONE:  # its operations may have gone one by one
+        calls += [f"{calls[-1]}-{position}" for position in range(batch.operation_count) if batch.attempt]
     carried = Exchange.objects.filter(team_id=batch.team_id, subject=batch.run.public_id, call__in=calls)
     newest = carried.order_by("-pk").only(
         "public_id", "method", "url", "status", "error", "started_at", "milliseconds"

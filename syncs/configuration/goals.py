@@ -139,6 +139,14 @@ class ConnectionGoal:
         return [*found, *self._limit_changes(now)]
 
     @property
+    def is_unproved(self) -> bool:
+        """Whether what decides if one gets in is new."""
+        now = self.existing
+        if now is None or self.moves:
+            return True
+        return any(differences(now.options, self.options)) or any(changed_secrets(now, self.secrets))
+
+    @property
     def accounts_now(self) -> set[int]:
         return {self.existing.account_id} if self.existing is not None and not self.moves else set()
 

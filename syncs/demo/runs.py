@@ -10,10 +10,10 @@ from django.utils import timezone
 from destinations.sandbox.control import PREFIX
 from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import User
-from syncs.configuration.apply import apply
+from syncs.configuration.apply import apply, try_connections
 from syncs.demo.login import TEAM
 from syncs.engine.lease import holder_is_dead
-from syncs.engine.run import AlreadyRunning, start
+from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import Run, Sync
 
 DOCUMENT = Path(__file__).with_name("demo.yaml")
@@ -25,9 +25,14 @@ LOOK_SECONDS = 0.25
 
 
 def configure(sandbox_url: str) -> list[str]:
-    """Apply the document; what it changed, one line each. ConfigurationError where it cannot be applied."""
+    """Apply the document and test its connection; what it changed, one line each.
+
+    ConfigurationError where it cannot be applied; what a test found is on the connection's page.
+    """
     environment = {"SANDBOX_URL": sandbox_url, "SANDBOX_API_KEY": API_KEY}
-    return apply(DOCUMENT.read_text(encoding="utf-8"), environment).lines
+    applied = apply(DOCUMENT.read_text(encoding="utf-8"), environment)
+    list(try_connections(applied))
+    return applied.lines
 
 
 def prepare_sandbox(sandbox_url: str) -> None:
@@ -44,12 +49,17 @@ def prepare_sandbox(sandbox_url: str) -> None:
 
 
 def begin(user: User) -> list[Run]:
-    """Queue a run of each sync, for the worker. One that is under way already is taken as it is."""
+    """Queue a run of each sync, for the worker. One that is under way already is taken as it is.
+
+    A sync that somebody paused in an earlier demo stays at rest.
+    """
     found = []
     for name in SYNCS:
         sync = Sync.objects.get(team__slug=TEAM, name=name)
         try:
             found.append(start(sync, started_by=user))
+        except Paused:
+            continue
         except AlreadyRunning as error:
             _free_from_the_dead(error.run)
             found.append(error.run)

@@ -7,7 +7,7 @@ Source ─rows─▶ Model ─rows─▶ Mapping ─records─▶ Plan ─operat
 To read it, walk the modules in this order:
 
 1. `run.py`        the conductor: a run from queued to its end, and what it stands on
-2. `lease.py`      one worker at a time, fenced
+2. `lease.py`      one worker at a time, fenced; `leftovers.py` waits for jobs that an earlier run left
 3. `extract.py`    rows are read, mapped (`mapping.py`, `steps.py`, `values.py`, `picklist.py`,
                    `addresses.py`) …
 4. `staging.py`    … and staged in scratch files

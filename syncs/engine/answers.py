@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from destinations.contract import Outcome, Pending, Verdict
+from destinations.contract import Limits, Outcome, Pending, Verdict
 from destinations.errors import (
     AuthExpired,
     DestinationError,
@@ -50,9 +50,9 @@ class Reading:
                 self._allowance.answered()
                 journal.pending(state, now)
                 self._give_up_overdue(journal, now)
-                return self._look_again(out.looks), ""
+                return look_again(self._way.limits, out.looks), ""
             case RateLimited():
-                return _after_refusal(answer), str(answer)
+                return after_refusal(answer), str(answer)
             case Temporary():
                 opened = self._failed(str(answer), now)
                 journal.failed(
@@ -61,7 +61,7 @@ class Reading:
                     counts=not opened,
                 )
                 self._give_up_overdue(journal, now)
-                return max(_backoff(max(out.failures, out.missed)), self._till_look(journal)), str(answer)
+                return max(backoff(max(out.failures, out.missed)), self._till_look(journal)), str(answer)
             case Rejected() if not looking:
                 self._allowance.answered()
                 journal.refused(str(answer), answer.field)
@@ -89,7 +89,7 @@ class Reading:
         before = len(journal.calls)
         journal.answered(answer)  # type: ignore[arg-type]  # what `Adapter.send` gives
         again = len(journal.calls) >= before  # what was unproved goes again
-        return max(_backoff(1) if again else 0.0, self._till_look(journal)), ""
+        return max(backoff(1) if again else 0.0, self._till_look(journal)), ""
 
     def watch(self, held: Held) -> None:
         """Three batches refused whole in the same words are not about their rows: the run stops.
@@ -103,7 +103,7 @@ class Reading:
             or len(outcomes) < 2
             or len(words) != 1
             or any(o.verdict is not Verdict.REJECTED for o in outcomes)
-            or reasons.is_of_data(*words, self._way.adapter)
+            or reasons.is_of_data(next(iter(words)), self._way.adapter)
         ):
             self._alike = ("", 0)
             return
@@ -121,11 +121,6 @@ class Reading:
         except Stop as stop:
             self.stop = stop
             return True
-
-    def _look_again(self, looks: int) -> float:
-        """Seconds until the next look at a pending job: growing, and not in step with others."""
-        first, longest = self._way.limits.poll_seconds
-        return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
 
     def _till_look(self, journal: Journal) -> float:
         """Seconds until the next call may go: a second look-up waits until what was lost has settled."""
@@ -146,13 +141,19 @@ class Reading:
             journal.overdue(reason)
 
 
-def _after_refusal(error: RateLimited) -> float:
+def look_again(limits: Limits, looks: int) -> float:
+    """Seconds until the next look at a pending job: growing, and not in step with others."""
+    first, longest = limits.poll_seconds
+    return min(longest, first * 1.5**looks) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def after_refusal(error: RateLimited) -> float:
     """Seconds to wait after "too many requests"; the account waits as a whole where a time was named."""
     if error.retry_after is not None:
         return error.retry_after + random.uniform(0, 0.5)  # noqa: S311 - no secret
     return random.uniform(0.2, 2.0)  # noqa: S311 - no secret
 
 
-def _backoff(failures: int) -> float:
+def backoff(failures: int) -> float:
     """Exponential with full jitter."""
     return random.uniform(0, min(LONGEST_BACKOFF, 2.0**failures))  # noqa: S311 - no secret

@@ -12,7 +12,7 @@ nothing was there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -59,7 +59,8 @@ class Journal:
     """The calls of one batch of `size` operations, the first being the next to send.
 
     `proved` holds the outcomes by position. `given_up` are positions that failed too often though nothing
-    speaks against them: the next run tries them again. `lost`: an answer went missing on the way.
+    speaks against them: the next run tries them again. `lost`: an answer went missing on the way. `left`
+    are calls whose job nobody waits for any more in this run, though it may still take effect.
     `remote_ids` are those that look-ups found, by position. Of the run, not written: whether what is sent
     twice `converges`, and whether the service `finds` a record by its key.
     """
@@ -70,6 +71,7 @@ class Journal:
     given_up: set[int] = field(default_factory=set)
     splits: int = 0
     lost: bool = False
+    left: list[Out] = field(default_factory=list)
     remote_ids: dict[int, str] = field(default_factory=dict)
     converges: bool = field(default=True, compare=False)
     finds: bool = field(default=False, compare=False)
@@ -115,6 +117,7 @@ class Journal:
             set(stored["given_up"]),
             stored["splits"],
             stored["lost"],
+            [Out(**call) for call in stored.get("left", ())],
             {int(at): remote_id for at, remote_id in stored.get("remote_ids", {}).items()},
         )
 
@@ -126,9 +129,15 @@ class Journal:
                 "given_up": sorted(self.given_up),
                 "splits": self.splits,
                 "lost": self.lost,
+                "left": self.left,
                 "remote_ids": {str(at): remote_id for at, remote_id in self.remote_ids.items()},
             }
         )
+
+    def write_left(self) -> bytes:
+        """What a settled batch keeps: the jobs that are left, without a word of what was answered."""
+        left = [replace(call, refusal="") for call in self.left]
+        return Journal(self.size, calls=[], left=left).write() if left else b""
 
     @property
     def call(self) -> Out | None:
@@ -227,7 +236,7 @@ class Journal:
         stuck = may_be_applied and call.state is None and not (call.find or self.converges)
         if max(call.failures, call.missed) < MOST_ATTEMPTS and not stuck:
             return True
-        self.calls.pop(0)
+        self._leave(self.calls.pop(0))
         at = list(self.positions(call))
         if stuck and self.finds:
             self.calls.insert(0, Out(at=at, find=True, lost=True, failures=call.failures))
@@ -279,6 +288,7 @@ class Journal:
     def abandon(self, reason: str, *, sending: bool) -> int:
         """No more calls: what may be applied is in doubt, the rest stays unsent. Returns how many stay."""
         for number, call in enumerate(self.calls):
+            self._leave(call)
             out = number == 0 and not call.find and (sending or call.state is not None)
             for at in self.positions(call):
                 if at not in self.proved and (out or call.lost or (call.find and call.refusal)):
@@ -298,6 +308,10 @@ class Journal:
         for call in self.calls if self.proved else ():
             call.at = [at for at in self.positions(call) if at not in self.proved]
         self.calls = [call for call in self.calls if call.at != []]
+
+    def _leave(self, call: Out) -> None:
+        if call.state is not None:
+            self.left.append(call)
 
     def _reject(self, at: Sequence[int], reason: str, where: str) -> None:
         for position in at:

@@ -151,9 +151,9 @@ def of_outcomes(
 
 
 def is_of_data(reason: str, adapter: type[Adapter]) -> bool:
-    """Whether a refusal in these words is about its row's data, whatever the mapping."""
+    """Whether a refusal in these words is about the records there, whatever the mapping."""
     remedy = adapter.remedy(reason)
-    return reason in _LOOKED_UP or (remedy is not None and remedy.who.value == Who.DATA)
+    return reason in _LOOKED_UP or (remedy is not None and remedy.problem in _LOOKED_UP.values())
 
 
 def _common(run: Run, attempt: int, key_text: str, match_key: str, payload: JSON) -> dict[str, JSON]:

@@ -24,7 +24,7 @@ from destinations.contract import Field, Kind, Mode
 from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import doorbell, faults, ledger, settle
+from syncs.engine import doorbell, faults, ledger, leftovers, settle
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.deliver import Delivery
 from syncs.engine.lease import Lease, LostLease
@@ -49,6 +49,14 @@ class AlreadyRunning(Exception):
         self.run = run
 
 
+class Paused(Exception):
+    """The sync is paused: no run of it starts before somebody resumes it. The text is for people."""
+
+    def __init__(self, sync: Sync) -> None:
+        super().__init__(f"{sync.name} is paused. Resume it, then run it.")
+        self.sync = sync
+
+
 class Cancelled(Exception):
     """Somebody cancelled the run while it was planned."""
 
@@ -67,10 +75,17 @@ def start(
     keys: Sequence[str] | None = None,
     ring: bool = True,
 ) -> Run:
-    """Queue a run and ring for a worker, in one transaction. AlreadyRunning where one is active."""
+    """Queue a run and ring for a worker, in one transaction.
+
+    AlreadyRunning where one is active, of a paused sync too; else Paused where the sync is.
+    """
     try:
         with transaction.atomic():
-            Sync.objects.filter(pk=sync.pk).update(last_run_number=F("last_run_number") + 1)
+            is_open = Sync.objects.filter(pk=sync.pk, paused=False)
+            if not is_open.update(last_run_number=F("last_run_number") + 1):
+                if active := Run.objects.active().filter(sync=sync).first():
+                    raise AlreadyRunning(active)
+                raise Paused(sync)
             number, generation = Sync.objects.values_list("last_run_number", "generation").get(pk=sync.pk)
             run = Run.objects.create(
                 team_id=sync.team_id,
@@ -166,6 +181,10 @@ def _serve(
         if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or _is_stale(run):
             if run.cancel_requested_at is not None:
                 raise Cancelled
+            rest = None if run.dry_run else leftovers.watch(run, lease, way_of(run.sync), until=until)
+            if rest is not None:
+                _rest(run, lease, rest)
+                return rest
             _plan(run, lease, look)
         look()
         if run.status == Run.Status.DELIVERING:

@@ -141,6 +141,10 @@ def settle(
             )
             if not updated:
                 lease.lose()
+            if held.journal.left:
+                Batch.objects.filter(pk=held.batch.pk).update(
+                    journal=held.journal.write_left(), left_at=now, due_at=now
+                )
             for verdict, count in counts.items():
                 totals[verdict] += count
             if not held.journal.is_all_accepted:

@@ -19,7 +19,9 @@ class Batch(models.Model):
 
     Each move demands the run's lease token and, for what is `sending`, the same attempt. `stage` orders
     delivery: companions are settled before rows are sent. `payload` and `outcomes` are compressed JSON as
-    written by `engine/batches.py`, `journal` is JSON as written by `engine/journal.py`.
+    written by `engine/batches.py`, `journal` is JSON as written by `engine/journal.py`. A settled batch
+    has a journal only while `left_at` is set: until it is known that a job which its run no longer waited
+    for is over, as `engine/leftovers.py` finds out; `due_at` is then its next look.
     """
 
     class Status(models.TextChoices):
@@ -49,6 +51,9 @@ class Batch(models.Model):
     last_sent_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     folded_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its run ended without waiting for the destination's job."
+    )
     payload = models.BinaryField()
     journal = models.BinaryField(default=b"")
     outcomes = models.BinaryField(default=b"")
@@ -75,6 +80,7 @@ class Batch(models.Model):
                 condition=Q(status="settled", folded_at__isnull=True),
                 name="batch_unfolded",
             ),
+            models.Index(fields=["run"], condition=Q(left_at__isnull=False), name="batch_left"),
         ]
 
     def __str__(self) -> str:

@@ -63,6 +63,7 @@ class RejectedRow(models.Model):
     objects = RejectedRowQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "failed record"
         indexes = [
             models.Index(fields=["team", "-id"], name="rejected_newest"),
             models.Index(fields=["sync", "-id"], name="rejected_of_sync"),
@@ -72,4 +73,4 @@ class RejectedRow(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key_text}: {self.reason}"
+        return f"Failed record {str(self.public_id)[:8]}"  # its key and reason tell of a person

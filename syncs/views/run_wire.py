@@ -59,14 +59,20 @@ def carried(batch: Batch, subject: Any, *, position: int | None, match_key: str)
     """
     first = max(1, batch.attempt - SHOWN_EXCHANGES + 1)
     calls = [f"{batch.pk}-{attempt}" for attempt in range(first, batch.attempt + 1)]
-    found = Exchange.objects.filter(team_id=batch.team_id, subject=subject, call__in=calls)
+    alone = [] if position is None else [f"{call}-{position}" for call in calls]  # it went by itself
+    found = Exchange.objects.filter(team_id=batch.team_id, subject=subject, call__in=[*calls, *alone])
     marks = [match_key] if position is None else [f"{batch.pk}-{position}", match_key]
     lines: list[Carried] = []
     silent = 0
     for exchange in reversed(found.order_by("-pk")[:SHOWN_EXCHANGES]):
         request, answer = (part(text, marks) for text in (exchange.request_text, exchange.reply_text))
         refused = exchange.status is None or exchange.status >= 400
-        if refused or (request and not request.is_whole) or (answer and not answer.is_whole):
+        if (
+            exchange.call in alone
+            or refused
+            or (request and not request.is_whole)
+            or (answer and not answer.is_whole)
+        ):
             lines.append(Carried(exchange, request or Part(""), answer or Part("")))
         else:
             silent += 1

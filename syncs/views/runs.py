@@ -153,6 +153,9 @@ def nothing_to_send(rows: RejectedRowQuerySet) -> str:
 def _start(request: TeamRequest, sync: Sync, keys: list[str] | None, *, otherwise: str) -> HttpResponse:
     try:
         started = engine.start(sync, trigger=Run.Trigger.RETRY, started_by=request.user, keys=keys)
+    except engine.Paused as paused:
+        messages.error(request, str(paused))
+        return redirect(otherwise)
     except engine.AlreadyRunning as busy:
         where = reverse("run", args=[request.team.slug, busy.run.public_id])
         messages.error(

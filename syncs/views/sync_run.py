@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from syncadmin.teams.access import Role, TeamRequest
-from syncs.engine.run import AlreadyRunning, start
+from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import Run, Sync
 from syncs.views.run_words import trouble_of
@@ -94,11 +94,11 @@ def _go(request: TeamRequest, sync: Sync, **options: Any) -> HttpResponse:
 
 
 def _start(request: TeamRequest, sync: Sync, **options: Any) -> Run | None:
-    if sync.paused:
-        messages.error(request, f"{sync.name} is paused. Resume it, then run it.")
-        return None
     try:
         return start(sync, started_by=request.user, **options)
+    except Paused as error:
+        messages.error(request, str(error))
+        return None
     except AlreadyRunning as error:
         messages.warning(request, f"{sync.name} is running already: this is run {error.run.number}.")
         return error.run

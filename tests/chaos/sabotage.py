@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import django
 from django.core.management import execute_from_command_line
@@ -21,16 +21,18 @@ django.setup()
 from syncs.engine import batches, journal, lease, ledger, settle  # noqa: E402 - needs the settings
 from syncs.models import Batch  # noqa: E402
 
+Reader: TypeAlias = Callable[[Batch, batches.Payload], journal.Journal]
+
 
 def no_fence() -> None:
     """A worker that lost its lease goes on as if it had it."""
 
-    def claim(batch: Batch, held_lease: lease.Lease, now: datetime) -> settle.Held:
+    def claim(batch: Batch, held_lease: lease.Lease, now: datetime, read: Reader) -> settle.Held:
         token = {"lease_token": held_lease.token, "last_sent_at": now}
         Batch.objects.filter(pk=batch.pk).update(status=Batch.Status.SENDING, **token)
         batch.status = Batch.Status.SENDING
-        found = journal.Journal.read(batch.operation_count, bytes(batch.journal))
-        return settle.Held(batch, batches.Payload(bytes(batch.payload)), found)
+        payload = batches.Payload(bytes(batch.payload))
+        return settle.Held(batch, payload, read(batch, payload))
 
     _replace(lease.Lease, "demand", lambda self: None)
     _replace(lease.Lease, "lose", lambda self: None)

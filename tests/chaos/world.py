@@ -241,7 +241,7 @@ class World:
         return done
 
     def apply(self) -> None:
-        self.manage("apply", str(self.folder / "syncs.yaml"))
+        self.manage("apply", "--no-test", str(self.folder / "syncs.yaml"))
 
     def run(self, *options: str, expect: Sequence[int] = (0, 1), seconds: float = 240) -> dict[str, Any]:
         """Run the sync in the foreground to its end: what `--json` printed, and `exit`."""

@@ -175,6 +175,11 @@ def test_a_bad_fact_is_told(facts: dict[str, Any], fault: str) -> None:
         ({"required": {(Mode.INSERT, "email"): ("email",)}}, "required fields are given for insert by email"),
         ({"required": {(Mode.UPSERT, "phone"): ("phone",)}}, "required fields are given for upsert by phone"),
         ({"required": {(Mode.UPSERT, "email"): ("title",)}}, "for upsert by email leave out the key"),
+        ({"finds": {"phone": 5}}, "look-ups by phone are declared, which is no upsert key"),
+        ({"finds": {"email": 0}}, "or take nothing"),
+        ({"modes": frozenset(Mode), "missing_modes": {}}, "an update by email must look records up"),
+        ({"remote_id_key": "id"}, "the key of the service's own ids, id, is no upsert key"),
+        ({"seeds": ("email", "email")}, "the seed email is declared twice"),
         ({"companion": Companion("", "companies", "domain", "email", "Company")}, "has no prefix"),
         ({"companion": Companion("c.", "firms", "domain", "email", "Company")}, "firms is no other object"),
         ({"companion": Companion("c.", "leads", "email", "email", "Lead")}, "leads is no other object"),
@@ -204,6 +209,7 @@ def test_an_insert_may_go_without_the_upsert_key() -> None:
         ("email",),
         frozenset(Mode),
         required={(Mode.INSERT, "email"): ("last_name",)},
+        finds={"email": 100},
     )
 
     assert faults(objects=(leads,)) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from syncs.configuration.apply import apply
+from syncs.configuration.apply import apply, try_connections
 from syncs.configuration.problems import ConfigurationError
 from syncs.management.base import UserCommand, UserError
 
@@ -15,13 +15,15 @@ from syncs.management.base import UserCommand, UserError
 class Command(UserCommand):
     help = (
         "Create or update what a YAML document describes, and print each change. Nothing is removed that it "
-        "does not name. ${NAME} comes from the environment. Exit code 0: applied, or nothing to change; "
+        "does not name. ${NAME} comes from the environment. Connections that are new or get in otherwise are "
+        "tested. Exit code 0: applied, or nothing to change; 1: applied, but a connection needs attention; "
         "2: errors, and nothing was written."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the document; - reads standard input")
         parser.add_argument("--check", action="store_true", help="only print what would change")
+        parser.add_argument("--no-test", action="store_true", help="do not test connections")
 
     def handle(self, *args: Any, **options: Any) -> None:
         file, check = options["file"], options["check"]
@@ -39,6 +41,11 @@ class Command(UserCommand):
             self.stdout.write("nothing to change")
         elif check:
             self.stdout.write("nothing was written: this was a check")
+        faults = [] if options["no_test"] else list(try_connections(applied))
+        for line in faults:
+            self.stderr.write(line)
+        if faults:
+            raise SystemExit(1)
 
 
 def _read(file: str) -> str:

@@ -14,7 +14,7 @@ from django.core.management.base import CommandParser
 
 from syncs.engine import doorbell
 from syncs.engine.lease import holder_is_dead
-from syncs.engine.run import AlreadyRunning, finish_here, start
+from syncs.engine.run import AlreadyRunning, Paused, finish_here, start
 from syncs.management import report
 from syncs.management.base import UserCommand, UserError, find_sync
 from syncs.models import Run, Sync
@@ -57,6 +57,10 @@ class Command(UserCommand):
         wanted = {key: options[key] for key in ("full", "limit", "dry_run")}
         try:
             return start(sync, **wanted, ring=options["queue"])
+        except Paused as error:
+            raise UserError(
+                f"{error} That is done on its page, or by applying a document with `paused: false`."
+            ) from None
         except AlreadyRunning as error:
             run = error.run
         if run.keys is not None or (wanted["limit"], wanted["dry_run"]) != (run.limit, run.dry_run):

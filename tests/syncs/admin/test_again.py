@@ -70,6 +70,18 @@ def test_a_sync_that_is_running_says_so_and_the_others_start(sync: Sync, team: T
     assert [run.sync for run in Run.objects.filter(trigger="retry")] == [sync]
 
 
+def test_a_paused_sync_says_so_and_the_others_start(sync: Sync, team: Team, staff_client: Client):
+    paused = make_sync(team=team, name=f"paused {HARM}")
+    rows = [make_row(run=make_run(sync=one)) for one in (sync, paused)]
+    Sync.objects.filter(pk=paused.pk).update(paused=True)
+
+    page = act(staff_client, "send_again", *rows)
+
+    assert "is paused. Resume it, then run it." in page
+    assert HARM not in page
+    assert [run.sync for run in Run.objects.filter(trigger="retry")] == [sync]
+
+
 def test_rows_without_a_key_are_told_apart(sync: Sync, staff_client: Client):
     run = make_run(sync=sync)
     rows = [make_row(run=run, key=""), make_row(run=run, key="1")]

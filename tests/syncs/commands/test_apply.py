@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from destinations.models import Connection
 from syncadmin.teams.models import Team
-from tests.syncs.commands.conftest import World
+from tests.syncs.commands.conftest import DOCUMENT, World
 
 
 def test_apply_prints_each_change_and_then_that_there_is_none(world: World) -> None:
@@ -28,6 +29,39 @@ def test_a_check_prints_the_same_and_writes_nothing(world: World) -> None:
     assert not Team.objects.exists()
     applied = world.manage("apply", world.document())
     assert checked.out == f"{applied.out}nothing was written: this was a check\n"
+
+
+def health() -> tuple[str, bool]:
+    found = Connection.objects.get()
+    return found.health, found.last_good_at is not None
+
+
+def test_a_connection_that_is_made_or_gets_in_otherwise_is_tested(world: World) -> None:
+    assert world.manage("apply", world.document()).code == 0
+    assert health() == ("good", True)
+
+    Connection.objects.update(health="untested", last_good_at=None)
+    assert world.manage("apply", world.document()).out == "nothing to change\n"
+    assert health() == ("untested", False), "what stays as it is asks nobody"
+
+    assert world.manage("apply", world.document(DOCUMENT.replace("batch_size: 2", "batch_size: 3"))).code == 0
+    assert health() == ("good", True)
+
+
+def test_a_connection_is_not_tested_where_that_is_not_wanted(world: World) -> None:
+    assert world.manage("apply", "--no-test", world.document()).code == 0
+    assert health() == ("untested", False)
+
+
+def test_a_connection_that_does_not_work_is_told_and_ends_with_1(world: World) -> None:
+    """It is applied: the document may be right and the account not."""
+    document = DOCUMENT.partition("syncs:")[0].replace("{key}", "a-bad-key-of-ours")
+    done = world.manage("apply", world.document(document))
+    assert done.code == 1
+    assert "connection qualified: new, to Qualified" in done.out
+    assert done.err.startswith("connection qualified needs attention: ")
+    assert "a-bad-key-of-ours" not in done.out + done.err
+    assert health() == ("attention", False)
 
 
 def test_errors_name_file_and_line_and_end_with_2(world: World) -> None:

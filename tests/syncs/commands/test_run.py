@@ -49,6 +49,15 @@ def test_a_run_takes_the_rows_there_and_ends_with_0(applied: World) -> None:
     assert applied.sandbox.leads()["ada@acme.example"].fields["first_name"] == "Ada"
 
 
+def test_a_paused_sync_is_not_run_and_it_says_how_to_resume_it(applied: World) -> None:
+    Sync.objects.update(paused=True)
+    done = applied.manage("run", SYNC)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"{SYNC} is paused. Resume it, then run it.")
+    assert "`paused: false`" in done.err
+    assert not Run.objects.exists()
+
+
 def test_json_is_one_object_and_nothing_else(applied: World) -> None:
     done = applied.manage("run", SYNC, "--json")
     found = json.loads(done.out)

@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destinations.contract import ACCEPTED, Mode, Outcome, Verdict
+from destinations.contract import ACCEPTED, Mode, Outcome, Packing, Verdict
 from syncs.engine.batches import (
     ENVELOPE_BYTES,
     Payload,
@@ -39,7 +39,7 @@ def of_length(length: int) -> Planned:
 def test_batches_keep_order_and_both_limits(lengths: list[int], operations: int, size: int) -> None:
     given_ones = [of_length(length) for length in lengths]
 
-    packed = list(pack(given_ones, operations, size))
+    packed = list(pack(given_ones, [Packing(operations, operations)], size))
 
     assert [one for batch in packed for one in batch] == given_ones
     for batch in packed:
@@ -49,9 +49,36 @@ def test_batches_keep_order_and_both_limits(lengths: list[int], operations: int,
 
 @given(st.lists(st.integers(0, 50)), st.integers(1, 20))
 def test_no_batch_is_smaller_than_it_must_be(lengths: list[int], operations: int) -> None:
-    packed = list(pack(map(of_length, lengths), operations, 1_000_000))
+    packed = list(pack(map(of_length, lengths), [Packing(operations, operations)], 1_000_000))
 
     assert len(packed) == -(-len(lengths) // operations)
+
+
+@given(st.integers(0, 400), st.integers(2, 100))
+def test_what_is_too_few_for_a_job_goes_in_small_batches(count: int, least: int) -> None:
+    job, single = Packing(100, 100, least=least), Packing(1, 25)
+
+    packed = list(pack(map(of_length, [0] * count), [job, single], 1_000_000))
+
+    sizes = [len(batch) for batch in packed]
+    rest = count % 100
+    assert sizes[: count // 100] == [100] * (count // 100)
+    assert sum(sizes) == count
+    if rest >= least:
+        assert sizes[-1] == rest
+    elif rest:
+        assert max(sizes[count // 100 :]) <= 25
+        assert len(sizes[count // 100 :]) == -(-rest // 25)
+
+
+def test_what_a_look_up_found_counts_more_than_what_was_planned() -> None:
+    batch = [planned("1", "a@b.com", 1, "VP", remote_id="7"), planned("2", "c@d.com", 2, "CEO")]
+    payload = Payload(write(batch, LAYOUT))
+
+    assert payload.to_find(lambda row: not row.remote_id) == [1]
+    operations = payload.operations(12, Mode.UPDATE, [0, 1], {1: "8"})
+    assert [one.remote_id for one in operations] == ["7", "8"]
+    assert Payload(payload.part(1, 2)).row(0) == payload.row(1)
 
 
 def test_what_is_left_alone_is_absent_and_what_is_cleared_is_none() -> None:
@@ -123,7 +150,7 @@ def test_a_person_can_be_taken_out_of_a_batch() -> None:
     batch = [planned("1", "a@b.com", 1, "VP"), planned("2", "c@d.com", 2, "CEO", counts=False)]
     payload = Payload(without(write(batch, LAYOUT), {1}))
     assert payload.row(0).record["email"] == "a@b.com"
-    assert payload.row(1) == ("", "", {}, 0, False, "", "", "")
+    assert payload.row(1) == ("", "", {}, 0, False, "", "", "", False)
 
     outcomes = {0: ACCEPTED, 1: Outcome(Verdict.REJECTED, "c@d.com is bad", "email")}
     packed = outcomes_without(write_outcomes(outcomes, given_up=(), lost=False), {1}, reason="Gone.")

@@ -14,6 +14,7 @@ from destinations.adapters.qualified import Adapter
 from syncs.engine import lease as leases
 from syncs.engine import settle
 from syncs.engine.lease import Lease, LostLease, holder_is_dead, this_holder
+from syncs.engine.run import way_of
 from syncs.models import Batch, Run
 from tests.syncs.engine.scene import Scene, counts, person, plan_only, steal
 
@@ -119,7 +120,7 @@ def test_a_fence_holds_only_for_the_lease_in_the_database(run: Run) -> None:
 
 def claimed(run: Run, lease: Lease) -> settle.Held:
     batch = Batch.objects.select_related("run__sync").get()
-    held = settle.claim(batch, lease, timezone.now())
+    held = settle.claim(batch, lease, timezone.now(), way_of(run.sync).journal)
     assert held is not None
     return held
 
@@ -133,7 +134,7 @@ def test_a_stale_worker_claims_nothing(run: Run) -> None:
     steal(run)
     before = as_it_is()
 
-    assert settle.claim(Batch.objects.get(), lease, timezone.now()) is None
+    assert settle.claim(Batch.objects.get(), lease, timezone.now(), way_of(run.sync).journal) is None
     assert as_it_is() == before
 
 
@@ -141,15 +142,15 @@ def test_an_expired_lease_claims_nothing_though_nobody_took_it(run: Run) -> None
     lease = taken(run)
     later = timezone.now() + timedelta(seconds=60)
 
-    assert settle.claim(Batch.objects.get(), lease, later) is None
+    assert settle.claim(Batch.objects.get(), lease, later, way_of(run.sync).journal) is None
 
 
 def test_a_batch_is_claimed_once(run: Run) -> None:
     lease = taken(run)
     first, second = Batch.objects.get(), Batch.objects.get()
 
-    assert settle.claim(first, lease, timezone.now()) is not None
-    assert settle.claim(second, lease, timezone.now()) is None
+    assert settle.claim(first, lease, timezone.now(), way_of(run.sync).journal) is not None
+    assert settle.claim(second, lease, timezone.now(), way_of(run.sync).journal) is None
     assert Batch.objects.get().attempt == 1
 
 
@@ -170,7 +171,7 @@ def test_a_stale_worker_keeps_and_settles_nothing(run: Run, fenced_by: str) -> N
 
     with pytest.raises(LostLease):
         settle.keep(held, lease, due_at=timezone.now(), error="")
-    held.journal.failed("gone.", may_be_applied=False, counts=True, converges=False)
+    held.journal.failed("gone.", may_be_applied=False, counts=True)
     with pytest.raises(LostLease):
         settle.settle(run, [held], [], lease, failed_owners=frozenset(), adapter=Adapter, companion="")
 
@@ -208,7 +209,7 @@ def test_ending_twice_in_a_row_ends_once(run: Run) -> None:
     lease = taken(run)
     claimed(run, lease)
     for _ in range(2):
-        settle.abandon(run, lease, adapter=Adapter, companion="")
+        settle.abandon(run, lease, adapter=Adapter, companion="", read=way_of(run.sync).journal)
 
     run.refresh_from_db()
     assert counts(run) == {"read": 2, "planned": 2, "in_doubt": 2}

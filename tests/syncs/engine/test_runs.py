@@ -2,7 +2,7 @@
 
 import pytest
 
-from syncs.engine.run import AlreadyRunning, finish_here
+from syncs.engine.run import AlreadyRunning, Paused, finish_here
 from syncs.models import LedgerEntry, Run, Sync
 from tests.syncs.engine.scene import (
     LEADS,
@@ -387,3 +387,21 @@ def test_a_run_that_is_queued_twice_is_one(scene: Scene) -> None:
     assert Run.objects.get().number == 1
     finish_here(run)
     assert scene.start().number == 2
+
+
+def test_a_paused_sync_starts_no_run_of_any_kind(scene: Scene) -> None:
+    scene.rows = [person(1)]
+    Sync.objects.filter(pk=scene.sync.pk).update(paused=True)  # after somebody opened its page
+
+    for kind in ({}, {"dry_run": True}, {"limit": 1}, {"keys": ["1"], "trigger": Run.Trigger.RETRY}):
+        with pytest.raises(Paused, match=r"leads is paused\. Resume it, then run it\."):
+            scene.start(**kind)
+    assert not Run.objects.exists()
+    assert scene.sync.last_run_number == 0
+
+    Sync.objects.filter(pk=scene.sync.pk).update(paused=False)
+    run = scene.start()
+    Sync.objects.filter(pk=scene.sync.pk).update(paused=True)
+    with pytest.raises(AlreadyRunning) as refusal:
+        scene.start()
+    assert refusal.value.run == run, "what was begun goes on, and can be followed"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from syncadmin.teams.models import Membership, Team, User
 from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here
-from syncs.models import LedgerEntry, RejectedRow, Run, WorkerBeat
+from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, counts, make_sync, person, set_mapping
 
@@ -255,6 +255,13 @@ def test_progress_is_the_share_that_is_settled(as_alice: Client, world: Scene) -
     assert b'max="1000" value="250"' in page.content
     assert "250 of 1,000 rows done" in text(page)
     assert "For a reason." in text(page)
+
+
+def test_rows_of_a_paused_sync_are_not_sent_again(as_alice: Client, run: Run) -> None:
+    Sync.objects.filter(pk=run.sync_id).update(paused=True)
+    page = as_alice.post(url("run_retry", run.public_id), {"what": "all"}, follow=True)
+    assert "leads is paused. Resume it, then run it." in text(page)
+    assert Run.objects.count() == 1
 
 
 def test_without_a_worker_the_page_says_so_and_what_to_do(as_alice: Client, world: Scene, settings) -> None:

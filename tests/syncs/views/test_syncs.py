@@ -406,8 +406,8 @@ def test_the_first_full_run_is_counted_and_confirmed_before_anything_is_sent(pag
     finish_here(count)
     text = page.get("sync_first", sync.public_id)
     assert "<dt>New or changed</dt><dd>2</dd>" in text
-    assert "Send 2 rows to" in text
-    assert str(sync.connection.account) in text
+    assert f"Send 2 rows to {sync.connection.name}" in text
+    assert "The one that" in text
     assert not sandbox.leads()
     answer = page.post("sync_first", sync.public_id, action="send", count=count.public_id)
     run = Run.objects.get(dry_run=False)
@@ -478,6 +478,7 @@ def test_a_paused_sync_is_not_run(page, sync):
     page.post("sync_run", sync.public_id)
     page.post("sync_test", sync.public_id, rows="ten")
     assert not Run.objects.exists()
+    assert "leads is paused. Resume it, then run it." in page.get("sync", sync.public_id)
     page.post("sync_resume", sync.public_id)
     page.post("sync_test", sync.public_id, rows="ten")
     assert Run.objects.exists()

@@ -1,0 +1,124 @@
+"""Jobs that an earlier run handed over and ended without waiting for: what they hold may still take effect.
+
+A run that was cancelled or stopped, or that could not look at a job too often, leaves such jobs. The sync's
+next run makes no plan before they are over, or so old that nobody waits for a job any more: else a value of
+today could be overwritten by one of yesterday. Their rows are in doubt, and so planned again.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from destinations import connect
+from destinations.contract import Adapter, Pending
+from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
+from destinations.models import Exchange
+from syncs.engine import answers
+from syncs.engine.allowance import Allowance
+from syncs.engine.batches import Payload
+from syncs.engine.calls import Answer, Rest, Way, make
+from syncs.engine.journal import Journal
+from syncs.engine.lease import Lease
+from syncs.engine.settle import Held
+from syncs.models import Batch, Run
+
+
+def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
+    """Look at what earlier runs left, as long as a look is due. None: nothing is left; plan.
+
+    `until` is monotonic. Raises what a run may end with where nothing can be looked at: a refused key, an
+    outage that lasts.
+    """
+    if not _left(run).exists():
+        return None
+    allowance = Allowance(way.connection.account, way, lease)
+    try:
+        with connect.session(threads=1) as over:
+            open_adapter = connect.opener(way.connection, gate=allowance.gate, session=over)
+            looked = False
+            while (batch := _left(run).first()) is not None:
+                lease.demand()
+                now = timezone.now()
+                if batch.due_at > now or (looked and monotonic() >= until):
+                    return Rest(max(batch.due_at, now), _tell(run, way))
+                if not allowance.calls(1, in_flight=0):
+                    return allowance.rest
+                _look(batch, lease, way, allowance, open_adapter)
+                looked = True
+    finally:
+        allowance.release()
+    return None
+
+
+def _left(run: Run) -> QuerySet[Batch]:
+    """Batches of the sync's runs with a job that was left, the one to look at next first."""
+    return (
+        Batch.objects.filter(run__sync_id=run.sync_id, left_at__isnull=False)
+        .select_related("run__sync")
+        .order_by("due_at")
+    )
+
+
+def _look(
+    batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapter: Callable[[str], Adapter]
+) -> None:
+    """Look at the first job that the batch left, if it is not too old, and write down what is left then."""
+    journal = Journal.read(batch.operation_count, bytes(batch.journal))
+    held = Held(batch, Payload(bytes(batch.payload)), journal)
+    adapter = open_adapter(held.call_id)
+    due_at = timezone.now()
+    if not _is_too_old(held, way, due_at):
+        out = journal.left[0]
+        answer = make(adapter, way.target(batch.object_key), held, way.mode, out)
+        due_at += timedelta(seconds=_enter(held, answer, way, allowance))
+    else:
+        journal.left.pop(0)
+    exchanges = connect.exchange_rows(
+        adapter, way.connection, team_id=batch.team_id, subject=batch.run.public_id
+    )
+    is_left = bool(journal.left)
+    with transaction.atomic():
+        lease.fence()
+        Batch.objects.filter(pk=batch.pk).update(
+            journal=journal.write_left(), due_at=due_at, left_at=batch.left_at if is_left else None
+        )
+        Exchange.objects.bulk_create(exchanges)
+
+
+def _enter(held: Held, answer: Answer, way: Way, allowance: Allowance) -> float:
+    """Enter an answer in the journal; the seconds until the next look. Raises what ends the run."""
+    out = held.journal.left[0]
+    match answer:
+        case Pending():
+            allowance.answered()
+            out.looks += 1
+            out.missed = 0
+            return answers.look_again(way.limits, out.looks)
+        case RateLimited():
+            return answers.after_refusal(answer)
+        case Temporary():
+            allowance.failed(str(answer), timezone.now())
+            out.missed += 1
+            return answers.backoff(out.missed)
+        case AuthExpired() | Misconfigured():
+            raise answer
+        case Exception() if not isinstance(answer, DestinationError):
+            raise answer
+    allowance.answered()
+    held.journal.left.pop(0)  # done, or no longer known there
+    return 0.0
+
+
+def _is_too_old(held: Held, way: Way, now: datetime) -> bool:
+    since = datetime.fromisoformat(held.journal.left[0].since)
+    return now - since > timedelta(seconds=way.limits.poll_deadline_seconds)
+
+
+def _tell(run: Run, way: Way) -> str:
+    count = _left(run).count()
+    jobs = "a job" if count == 1 else f"{count} jobs"
+    return f"Waiting until {way.adapter.label} is done with {jobs} that an earlier run left there."

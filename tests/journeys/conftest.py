@@ -1,0 +1,126 @@
+"""Installations and people in front of browsers.
+
+One installation serves all journeys of a test process; each has teams of its own.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from syncadmin.teams.models import Membership
+from tests.journeys import chromium
+from tests.journeys.installation import Installation
+from tests.journeys.visitor import LARGE, Visitor
+from tests.syncadmin.supervisor.instance import IS_POSTGRES, database_at_hand, new_database
+
+Visit = Callable[..., Visitor]
+Open = Callable[..., Installation]
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    path = chromium.find()
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"CI must see the pages, but {chromium.MISSING}.")
+    if path is None:
+        pytest.skip(chromium.MISSING)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """For one module: as long as it lives, Django's database refuses to work in this thread."""
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright, chromium_path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(
+    chromium_path: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    """An installation with everything running. It has nobody yet."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "data").mkdir()
+    site = Installation(folder, new_database(folder))
+    for command in (("migrate", "--verbosity", "0"), ("collectstatic", "--noinput", "--verbosity", "0")):
+        done = site.manage(*command)
+        assert done.returncode == 0, done.stderr
+    if not IS_POSTGRES:
+        with closing(sqlite3.connect(folder / "data" / "syncadmin.sqlite3")) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+    with django_db_blocker.unblock(), database_at_hand(site):
+        try:
+            site.open()
+            yield site
+        finally:
+            site.close()
+
+
+@pytest.fixture
+def visit(site: Installation, browser: Browser) -> Iterator[Visit]:
+    """Put somebody in front of a browser of their own: `visit(viewport=SMALL, java_script_enabled=False)`.
+
+    Afterwards nothing may have gone wrong in it: no error of a script, nothing that the policy forbade, no
+    request to another place.
+    """
+    with ExitStack() as stack:
+        visitors: list[Visitor] = []
+
+        def begin(at: Installation = site, **options: Any) -> Visitor:
+            context = browser.new_context(**{"viewport": LARGE, "reduced_motion": "reduce", **options})
+            stack.callback(context.close)
+            visitors.append(Visitor(at, context))
+            return visitors[-1]
+
+        yield begin
+        complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    assert not complaints
+
+
+@pytest.fixture
+def acme(site: Installation) -> str:
+    """The slug of a new team, Acme, without anything or anybody."""
+    slug = f"acme-{next(_numbers)}"
+    site.add_team(slug, "Acme")
+    return slug
+
+
+@pytest.fixture
+def alice(site: Installation, acme: str, visit: Visit) -> Visitor:
+    """Owns Acme, and has signed in."""
+    visitor = visit()
+    visitor.sign_in(site.add_person("alice", acme))
+    visitor.sees("Set up Acme")
+    return visitor
+
+
+@pytest.fixture
+def bob(site: Installation, acme: str, visit: Visit) -> Visitor:
+    """May only look at Acme, and has signed in."""
+    visitor = visit()
+    visitor.sign_in(site.add_person("bob", acme, Membership.Role.VIEWER))
+    return visitor
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes rows to a file that can be chosen in a form."""
+
+    def write(text: str, name: str = "people.csv") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,111 @@
+"""A whole installation for people to visit: pages, workers and sandbox, as `manage.py up` starts them."""
+
+import urllib.request
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import requests
+
+from destinations.sandbox.running import API_KEY
+from syncadmin.teams.models import Membership, Team, User
+from tests.syncadmin.supervisor.instance import ALIAS, Instance, free_port
+
+PASSWORD = "correct horse"
+ENCRYPTION_KEY = "c2VjcmV0IG9ubHkgaW4gdGhlIHRlc3RzLCAzMiBieXQ="  # encrypts what these tests make up
+
+Result = TypeVar("Result")
+
+
+def aside(act: Callable[[], Result]) -> Result:
+    """Do it in a thread: Playwright keeps a loop running in this one, where Django refuses its database."""
+    from django.db import connections
+
+    def work() -> Result:
+        try:
+            return act()
+        finally:
+            connections[ALIAS].close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+@dataclass
+class Installation(Instance):
+    port: int = field(default_factory=free_port)
+    sandbox_port: int = field(default_factory=free_port)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            **super().env,
+            "DJANGO_SETTINGS_MODULE": "tests.journeys.settings",
+            "DEBUG": "0",
+            "BEHIND_TLS": "0",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+            "PORT": str(self.port),
+            "SANDBOX": "1",
+            "SANDBOX_PORT": str(self.sandbox_port),
+            "STUCK_SECONDS": "20",
+            "EMAIL_URL": "smtp://127.0.0.1:9",  # nobody is there; the pages behave as where somebody is
+            "EMAIL_FROM": "Syncadmin <syncadmin@example.com>",
+            **self.environment,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, *options: str) -> None:
+        """Start it, and wait until pages, sandbox and workers are there."""
+        self.start(*options)
+        self.wait(lambda: _answers(f"{self.url}/login/"), "the sign-in page")
+        self.wait(lambda: _answers(f"{self._sandbox}/state.json"), "the sandbox")
+
+    # Its people
+
+    def add_team(self, slug: str, name: str = "") -> None:
+        aside(lambda: Team.objects.using(ALIAS).create(slug=slug, name=name or slug.title()))
+
+    def add_person(self, name: str, team: str, role: Membership.Role = Membership.Role.OWNER) -> str:
+        """Their e-mail address."""
+
+        def act() -> str:
+            email = f"{name}@{team}.example"
+            user = User.objects.db_manager(ALIAS).create_user(email, PASSWORD)
+            of = Team.objects.using(ALIAS).get(slug=team)
+            Membership.objects.using(ALIAS).create(team=of, user=user, role=role)
+            return email
+
+        return aside(act)
+
+    # What the sandbox was sent
+
+    @property
+    def _sandbox(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port}/__sandbox__"
+
+    def leads(self, emails: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The leads that the sandbox has by e-mail, all or those of these addresses."""
+        rows = requests.get(f"{self._sandbox}/leads.json", timeout=10).json()["data"]
+        found = {row["email"]: row for row in rows}
+        return found if emails is None else {email: found[email] for email in emails if email in found}
+
+    def tell_sandbox(self, action: str, **form: Any) -> None:
+        """Do what its control page can: `tell_sandbox("switches", slow_next=1)`."""
+        requests.post(f"{self._sandbox}/{action}", json=form, timeout=10).raise_for_status()
+
+
+def _answers(address: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+__all__ = ["API_KEY", "PASSWORD", "Installation", "aside"]
