@@ -6,6 +6,7 @@ counts. Nothing is sent from here.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import nsmallest
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ import orjson
 from django.utils import timezone
 
 from destinations.contract import Limits
-from syncs.engine import duplicates, ledger, reasons
+from syncs.engine import duplicates, leftovers, ledger, reasons
 from syncs.engine.batches import Planned, pack
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
@@ -81,6 +82,7 @@ class Planner:
         self.shape = shape
         self.limits = limits
         self.totals = Totals()
+        self._unsettled = leftovers.Unsettled()
         self._lease = lease
         self._attempt = attempt
         self._pulse = pulse
@@ -93,6 +95,7 @@ class Planner:
     def make(self, reader: Reader, sql: str, zone: ZoneInfo, scratch: Path) -> Totals:
         """Read, compare, write the batches. Raises what source, mapping, disk or lease have to say."""
         discard(self.run, self._lease)
+        self._unsettled = leftovers.unsettled(self.run, self.limits.settle_seconds)
         with Staging(scratch) as rows, Staging(scratch) as companions:
             with reader.read(sql, chunk_rows=CHUNK_ROWS) as found:
                 extracted = extract(
@@ -246,12 +249,21 @@ class Planner:
                 fingerprint=entry.fingerprint,
                 remote_id=known.remote_id if known is not None else "",
                 former_match=former,
-                not_before=known.settles_at if known is not None and change.fate is Fate.SEND_LATER else None,
+                not_before=self._not_before(change),
             )
             if planned.not_before is None:
                 yield planned
             else:
                 late.append(planned)
+
+    def _not_before(self, change: Change) -> datetime | None:
+        """Until when an unanswered request may take effect, of this row or of another with its upsert key."""
+        waits = []
+        if change.known is not None and change.fate is Fate.SEND_LATER:
+            waits.append(change.known.settles_at)
+        if change.entry.match in self._unsettled.matches:
+            waits.append(self._unsettled.until)
+        return max(filter(None, waits), default=None)
 
     def _is_rekeyed(self, line: bytes, known: Known) -> bool:
         """Whether the row has another upsert key now; then the record that it leaves behind is told."""
