@@ -4,7 +4,7 @@ A crash here discards the attempt: what it wrote carries the attempt's number, a
 counts. Nothing is sent from here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nsmallest
@@ -15,20 +15,24 @@ import orjson
 from django.utils import timezone
 
 from destinations.contract import Limits
-from syncs.engine import duplicates, leftovers, ledger, reasons
+from syncs.engine import duplicates, leftovers, reasons
 from syncs.engine.batches import Planned, pack
+from syncs.engine.comparing import Change, Compared, compare
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
-from syncs.engine.plan import Circumstances, Fate, Known, clash, fate
+from syncs.engine.plan import Circumstances, Fate, Known, clash
 from syncs.engine.plan_writer import PlanWriter, discard
-from syncs.engine.staging import Entry, Span, Staging
+from syncs.engine.staging import Staging
 from syncs.models import Batch, Run
 from syncs.sources.base import Reader
 
 CHUNK_ROWS = 5_000
 
-Header = tuple[bytes, int, int, int, int, int]  # an Entry, plain
+# By a row's marks, whether its record is compared with the ledger (bytes.translate).
+_ROWS = bytes(not marks & (STOPPED | OUTSIDE) for marks in range(256))
+_COMPANIONS = bytes(not marks & STOPPED for marks in range(256))
+_COMPANIONS_OF_SENT = bytes(bool(marks & SENT) for marks in range(256))  # of a run with a limit
 
 
 @dataclass(slots=True)
@@ -45,24 +49,6 @@ class Totals:
     rekeyed: int = 0
     normalised: int = 0
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A staged record that is to be sent."""
-
-    entry: Entry
-    known: Known | None
-    fate: Fate
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What one span of keys came to."""
-
-    sent: list[Change]
-    deferred: list[Entry]
-    unchanged: int
 
 
 class Planner:
@@ -140,67 +126,6 @@ class Planner:
             columns = ", ".join(self.shape.primary_key)
             self._writer.rejected(reasons.of_repeated(self.run, self._attempt, twins, fields, columns))
 
-    # Comparing
-
-    def _compare(
-        self, staged: Staging, part: int, wanted: Callable[[int], bool] | None, *, last_wins: bool = False
-    ) -> Iterator[Compared]:
-        """Compare what is `wanted` (by position; None: all) with the ledger, span by span.
-
-        With `last_wins` the last of several entries with one key stands for all of them.
-        """
-        complete = self.run.keys is None
-        known_count = ledger.size(self.run.sync_id, self.run.generation) if complete else 0
-        for span in staged.spans(known_count):
-            self._lease.demand()
-            waiting: dict[bytes, Header] = {}
-            present: set[bytes] = set()
-            if wanted is None:
-                waiting = {header[0]: header for header in staged.headers(span)}
-            else:
-                for header in staged.headers(span):
-                    if not wanted(header[3]):
-                        present.add(header[0])
-                    elif not (last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]):
-                        waiting[header[0]] = header
-            unchanged, changed = self._part_unchanged(span, part, waiting, present, complete=complete)
-            known = ledger.known(self.run, changed)
-            sent, deferred = [], []
-            for key, header in waiting.items():
-                entry = Entry(*header)
-                what = fate(entry.fingerprint, known.get(key), self._when)
-                if what is Fate.DEFER:
-                    deferred.append(entry)
-                else:
-                    sent.append(Change(entry, known.get(key), what))
-            sent.sort(key=lambda change: change.entry.position)
-            yield Compared(sent, deferred, unchanged)
-
-    def _part_unchanged(
-        self, span: Span, part: int, waiting: dict[bytes, Header], present: set[bytes], *, complete: bool
-    ) -> tuple[int, list[bytes]]:
-        """Take the unchanged out of `waiting`: how many, and which keys the ledger knows otherwise."""
-        unchanged = left = 0
-        changed: list[bytes] = []
-        full = self.run.full
-        entries: Iterable[tuple[bytes, int | None]]
-        if complete:
-            entries = ledger.between(self.run, part, span.start, span.end)
-        else:
-            entries = [(key, k.fingerprint) for key, k in ledger.known(self.run, list(waiting)).items()]
-        for key, fingerprint in entries:
-            header = waiting.pop(key, None)
-            if header is None:
-                left += key not in present
-            elif header[1] == fingerprint and not full:
-                unchanged += 1
-            else:
-                waiting[key] = header
-                changed.append(key)
-        if complete and not part:
-            self.totals.left += left
-        return unchanged, changed
-
     # Writing
 
     def _write_rows(self, rows: Staging, marks: bytearray) -> None:
@@ -214,12 +139,16 @@ class Planner:
     def _sizes(self) -> tuple[int, int]:
         return self.limits.operations_per_call, self.limits.bytes_per_call
 
+    def _compare(self, staged: Staging, part: int, wanted: bytes | None) -> Iterator[Compared]:
+        return compare(self.run, self._lease, staged, part, self._when, wanted=wanted)
+
     def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
         limit = self.run.limit
         kept: list[Change] = []
-        wanted = (lambda at: not marks[at] & (STOPPED | OUTSIDE)) if any(marks) else None
+        wanted = marks.translate(_ROWS) if any(marks) else None
         for compared in self._compare(rows, 0, wanted):
+            self.totals.left += compared.left
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
             for entry in compared.deferred:
@@ -291,12 +220,8 @@ class Planner:
 
         It counts for its row only where the row has no operation of its own.
         """
-        limited = self.run.limit is not None
-
-        def wanted(at: int) -> bool:
-            return bool(marks[at] & SENT) if limited else not marks[at] & STOPPED
-
-        for compared in self._compare(companions, 1, wanted, last_wins=True):
+        wanted = marks.translate(_COMPANIONS if self.run.limit is None else _COMPANIONS_OF_SENT)
+        for compared in self._compare(companions, 1, wanted):
             for entry in compared.deferred:
                 if not marks[entry.position]:
                     self.totals.unchanged -= 1
