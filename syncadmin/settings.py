@@ -127,7 +127,7 @@ for _origin in CSRF_TRUSTED_ORIGINS:
 
 INSTALLED_APPS = [
     "syncadmin",  # before django_q: its `qcluster` is the one with a time limit for stopping
-    "django.contrib.admin",
+    "syncadmin.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

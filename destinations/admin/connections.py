@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -16,10 +17,10 @@ from destinations.admin.standing import budget_lines, outage_words
 from destinations.models import Connection, Exchange, RemoteAccount
 from syncadmin.lib.history import (
     HistoryAdmin,
-    TeamScope,
     list_of,
     page_of,
 )
+from syncadmin.lib.narrowing import TeamScope
 from syncadmin.lib.shown import (
     Tone,
     counted,
@@ -50,6 +51,7 @@ def destination_label(key: str) -> str:
 
 @admin.register(Connection)
 class ConnectionAdmin(HistoryAdmin):
+    about = "The teams' sign-ins at destinations: do they work?"
     list_display = ("name", "team_name", "service", "account_name", "health_label", "last_good")
     list_filter = ("health", "destination", TeamScope)
     list_select_related = ("team", "account")
@@ -152,11 +154,15 @@ class ConnectionAdmin(HistoryAdmin):
 
     def links(self, connection: Connection) -> Iterator[tuple[str, str]]:
         yield "Account", page_of(connection.account)
-        yield "Exchanges", list_of(Exchange, connection=connection.public_id)
+        yield "Requests", list_of(Exchange, connection=connection.public_id)
+
+    def in_app(self, connection: Connection) -> str:
+        return reverse("connection", args=[connection.team.slug, connection.public_id])
 
 
 @admin.register(RemoteAccount)
 class RemoteAccountAdmin(HistoryAdmin):
+    about = "The accounts behind the connections: do they answer, and what is left of their limits?"
     list_display = ("account", "team_name", "service", "remote_id", "outage_label")
     list_filter = ("destination", TeamScope)
     list_select_related = ("team",)

@@ -10,22 +10,19 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from destinations.models import Connection, Exchange
+from syncadmin.lib import personal
 from syncadmin.lib.history import (
     HistoryAdmin,
-    RelatedScope,
-    Scope,
-    TeamScope,
-    as_uuid,
     list_of,
     page_of,
 )
+from syncadmin.lib.narrowing import RelatedScope, Scope, TeamScope, as_uuid
 from syncadmin.lib.shown import (
     NOTHING,
     Tone,
     link,
     moment,
     preformatted,
-    pretty_text,
     short,
     tag,
 )
@@ -126,8 +123,10 @@ class ExchangeAdmin(HistoryAdmin):
         "connection__name",
         "team__name",
     )
+    about = "What went over the wire and what was answered, without secrets. The newest first."
+    hides_in_lists = True
     search_fields = ("subject",)
-    search_help_text = "A run's id, or an exchange's"
+    search_help_text = "A run's id, or a request's"
     fieldsets = (
         (
             "What happened",
@@ -135,9 +134,9 @@ class ExchangeAdmin(HistoryAdmin):
                 "fields": (
                     "started",
                     "method",
-                    "url",
+                    "url_shown",
                     "status_label",
-                    "error",
+                    "error_shown",
                     "took",
                     "of_connection",
                     "team_name",
@@ -179,7 +178,11 @@ class ExchangeAdmin(HistoryAdmin):
 
     @admin.display(description="URL")
     def url_short(self, exchange: Exchange) -> str:
-        return short(exchange.url, 80)
+        return short(personal.address(exchange.url), 80)
+
+    @admin.display(description="URL")
+    def url_shown(self, exchange: Exchange) -> str:
+        return personal.address(exchange.url)
 
     @admin.display(description="Answer")
     def status_label(self, exchange: Exchange) -> SafeString:
@@ -191,7 +194,11 @@ class ExchangeAdmin(HistoryAdmin):
 
     @admin.display(description="Error")
     def error_short(self, exchange: Exchange) -> str:
-        return short(exchange.error, 100) or NOTHING
+        return short(personal.words(exchange.error), 100) or NOTHING
+
+    @admin.display(description="Error")
+    def error_shown(self, exchange: Exchange) -> str:
+        return personal.words(exchange.error) or NOTHING
 
     @admin.display(description="Headers")
     def request_headers_shown(self, exchange: Exchange) -> SafeString:
@@ -199,7 +206,7 @@ class ExchangeAdmin(HistoryAdmin):
 
     @admin.display(description="Body")
     def request_body_shown(self, exchange: Exchange) -> SafeString:
-        return preformatted(pretty_text(exchange.request_text))
+        return preformatted(personal.body(exchange.request_text))
 
     @admin.display(description="Headers")
     def reply_headers_shown(self, exchange: Exchange) -> SafeString:
@@ -207,13 +214,16 @@ class ExchangeAdmin(HistoryAdmin):
 
     @admin.display(description="Body")
     def reply_body_shown(self, exchange: Exchange) -> SafeString:
-        return preformatted(pretty_text(exchange.reply_text))
+        return preformatted(personal.body(exchange.reply_text))
 
     def links(self, exchange: Exchange) -> Iterator[tuple[str, str]]:
         yield "Connection", page_of(exchange.connection)
         if exchange.subject:
-            yield "Its run's exchanges", list_of(Exchange, subject=exchange.subject)
+            yield "Requests of the run", list_of(Exchange, subject=exchange.subject)
+
+    def hides(self, exchange: Exchange) -> bool:
+        return True
 
 
 def _headers(headers: dict[str, str]) -> SafeString:
-    return preformatted("\n".join(f"{name}: {value}" for name, value in headers.items()))
+    return preformatted("\n".join(f"{name}: {personal.words(value)}" for name, value in headers.items()))

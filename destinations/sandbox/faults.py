@@ -77,8 +77,8 @@ WIRE = (
     *chance("error_502", "502 Bad Gateway", GROUP_WIRE),
     *chance("error_503", "503 Service Unavailable", GROUP_WIRE),
     *chance("error_504", "504 Gateway Timeout", GROUP_WIRE),
-    *chance("limit_window", "429 with Retry-After (a window is used up)", GROUP_WIRE),
-    *chance("limit_concurrency", "429 without Retry-After (too many at once)", GROUP_WIRE),
+    *chance("limit_window", "429 with Retry-After", GROUP_WIRE),
+    *chance("limit_concurrency", "429 without Retry-After", GROUP_WIRE),
     *chance("drop_before", "Connection closed, nothing applied", GROUP_WIRE),
     *chance("drop_after", "Applied, then the connection closed without an answer", GROUP_WIRE),
     *chance(
@@ -86,6 +86,7 @@ WIRE = (
     ),
     *chance("garble", "Applied, then half of the JSON as a whole answer", GROUP_WIRE),
     *chance("slow", "Applied, then a slow answer", GROUP_WIRE),
+    Switch("latency_seconds", "How long every answer takes, in seconds", "seconds", 0.0, GROUP_WIRE),
     Switch("slow_seconds", "How slow a slow answer is, in seconds", "seconds", 150.0, GROUP_WIRE),
     Switch("retry_after", "Retry-After of the 429s above, in seconds", "seconds", 1.0, GROUP_WIRE),
     Switch(
@@ -99,7 +100,7 @@ WIRE = (
         "text",
         "",
         GROUP_WIRE,
-        "Method and path, as in “POST /v2/bulk” or “GET /v2/bulk/”. Empty: all.",
+        "Method and path, as in “POST /v2/” or “GET /v2/bulk/”. Empty: all.",
     ),
     Switch(
         "seed", "Seed of chance", "count", 0, GROUP_WIRE, "The same seed, the same order of luck. 0: none."

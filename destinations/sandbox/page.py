@@ -1,13 +1,21 @@
-"""The HTML of the control page: one page, plain forms, no script, nothing from elsewhere."""
+"""The HTML of the control page: one page for each service, plain forms, no script, nothing from elsewhere.
+
+The addresses of forms are relative to the page, whatever its service's path.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from destinations.sandbox.faults import Switch
 
-_STYLE = """
+if TYPE_CHECKING:
+    from destinations.sandbox.desk import Desk, Listing
+
+SHOWN_ROWS = 25
+
+STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#c9ced6, #3d434d); --soft: light-dark(#f3f5f8, #1d2127);
   --text: light-dark(#1b1f24, #e6e8eb); --quiet: light-dark(#57606a, #a3abb5);
   --bad: light-dark(#a40e26, #ff8b94);
@@ -38,79 +46,140 @@ button { cursor: pointer; white-space: nowrap; border-color: var(--act); color: 
 code { background: var(--soft); padding: 0 .25rem; border-radius: .2rem; }
 """
 
-_JOB_COLUMNS = ("id", "status", "fate", "total", "failed", "created_at", "finished_at")
-
 
 def page(
-    *,
-    state: Mapping[str, Any],
-    switches: Collection[Switch],
-    scopes: Iterable[str],
-    types: Iterable[str],
-    leads: Sequence[Mapping[str, Any]],
-    companies: Sequence[Mapping[str, Any]],
-    jobs: Sequence[Mapping[str, Any]],
-    requests: Sequence[Mapping[str, Any]],
-    search: Mapping[str, str],
-    problem: str,
+    desk: "Desk", *, at: str, services: Sequence[tuple[str, str]], search: Mapping[str, str], problem: str
 ) -> str:
-    """The whole page. `state` is that of the JSON twin; `problem` is why the last form was not taken."""
-    counts = state["counts"]
-    lead_note = _shown(leads, counts["leads"], search.get("email"))
-    company_note = _shown(companies, counts["companies"], search.get("domain"))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Qualified sandbox</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
-<h1>Qualified sandbox</h1>
-<p class="quiet">A look-alike of the Qualified API for trying things out. Its address is
+    """The whole page. `at` is its own path, `services` the label and path of every service's page.
+
+    `search` is what records are searched for, by name; `problem` why the last form was not taken.
+    """
+    service, state = desk.service, desk.state()
+    title = f"{service.label} sandbox"
+    records = [(each, each.rows(search.get(each.search, ""), SHOWN_ROWS)) for each in desk.listings()]
+    parts = [
+        ("switches", "Switches", _LUCK + _switches(service.faults.switches.values(), state["switches"])),
+        ("keys", "Keys", _keys(state["keys"], service.scopes)),
+        *desk.parts(),
+        *((each.key, each.title, _listed(each, rows, state["counts"], search)) for each, rows in records),
+        ("requests", "Requests", _requests(desk.requests(SHOWN_ROWS))),
+    ]
+    links = " ".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in parts)
+    facts = {
+        **{name.replace("_", " ").capitalize(): count for name, count in state["counts"].items()},
+        **desk.facts(),
+        "In flight, at most so far": state["peak_in_flight"],
+        "Clock": state["clock"],
+    }
+    return whole(
+        title,
+        f"""<header>
+{_siblings(at, services)}
+<h1>{escape(title)}</h1>
+<p class="quiet">A look-alike of the {escape(service.label)} API for trying things out. Its address is
 <code>{escape(state["url"])}</code>, its API key <code>sandbox-key</code>.
-Everything here is also <a href="/__sandbox__/state.json">JSON</a>.</p>
+Everything here is also <a href="state.json">JSON</a>.</p>
 {_problem(problem)}
-<nav aria-label="Parts of the page"><a href="#switches">Switches</a> <a href="#keys">Keys</a>
-<a href="#fields">Fields</a> <a href="#leads">Leads</a> <a href="#companies">Companies</a>
-<a href="#jobs">Jobs</a> <a href="#requests">Requests</a></nav>
-<dl>
-{_fact("Leads", counts["leads"])}{_fact("Companies", counts["companies"])}
-{_fact("Jobs", counts["jobs"])}{_fact("Jobs to do", counts["waiting_jobs"])}
-{_fact("In flight, at most so far", state["peak_in_flight"])}{_fact("Clock", state["clock"])}
-</dl>
+<nav aria-label="Parts of the page">{links}</nav>
+<dl>{"".join(_fact(name, value) for name, value in facts.items())}</dl>
 <div class="forms">
-{_button("reset", "Reset all switches")}
-{_button("clear", "Forget leads, companies and jobs")}
+{form("reset", "<button>Reset all switches</button>")}
+{form("clear", f"<button>{escape(desk.clear_label)}</button>")}
 {_seconds_form("clock", "Move the clock forward by seconds", 1800)}
 {_seconds_form("refuse", "Refuse connections for seconds", 30)}
 </div>
 </header>
 <main>
-<h2 id="switches">Switches</h2>
-<p class="quiet">A share is from 0 (never) to 1 (always); “next” makes it happen
-that many times for certain.</p>
-{_switches(switches, state["switches"])}
-<h2 id="keys">Keys</h2>
-{_keys(state["keys"], scopes)}
-<h2 id="fields">Fields</h2>
-{_fields(state["fields"], types)}
-<h2 id="leads">Leads</h2>
-{_search("email", "E-mail", search, "leads")}
-{_records(leads, lead_note, ("email", "fields", "updated_at", "write_count"))}
-<h2 id="companies">Companies</h2>
-{_search("domain", "Domain", search, "companies")}
-{_records(companies, company_note, ("domain", "name", "fields", "updated_at", "write_count"))}
-<h2 id="jobs">Jobs</h2>
-{_records(jobs, "The latest bulk jobs.", _JOB_COLUMNS)}
-<h2 id="requests">Requests</h2>
-{_records(requests, "The latest requests.", ("at", "method", "path", "status", "fault"))}
-</main>
+{"".join(f'<h2 id="{key}">{escape(name)}</h2>{html}' for key, name, html in parts)}
+</main>""",
+    )
+
+
+def whole(title: str, body: str) -> str:
+    """A page of this sandbox around its body."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+{body}
 </body>
 </html>
 """
+
+
+# What the parts are made of
+
+
+def shown(value: object) -> str:
+    """A text as HTML."""
+    return escape(str(value))
+
+
+def code(value: str) -> str:
+    return f"<code>{escape(value)}</code>"
+
+
+def form(action: str, inside: str, *, css: str = "forms") -> str:
+    """A form for one of the desk's actions."""
+    return f'<form method="post" action="{action}" class="{css}">{inside}</form>'
+
+
+def line(label: str, name: str, *, required: bool = False) -> str:
+    """A labelled line of text in a form."""
+    return f'<label>{escape(label)}<br><input name="{name}"{" required" if required else ""}></label>'
+
+
+def choice(label: str, name: str, options: Iterable[str]) -> str:
+    """A labelled choice in a form."""
+    inside = "".join(f"<option>{escape(each)}</option>" for each in options)
+    return f'<label>{escape(label)}<br><select name="{name}">{inside}</select></label>'
+
+
+def remove(action: str, what: str, *, label: str = "Remove", **hidden: str) -> str:
+    """A button that removes what `hidden` names."""
+    inputs = "".join(f'<input type="hidden" name="{k}" value="{escape(v)}">' for k, v in hidden.items())
+    return form(action, f'{inputs}<button aria-label="{label} {escape(what)}">{label}</button>', css="")
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table. The cells are HTML."""
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    empty = f'<tr><td colspan="{len(heads)}" class="quiet">None.</td></tr>'
+    return (
+        f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div>"
+    )
+
+
+def boxes(scopes: Iterable[str]) -> str:
+    """A ticked box for each scope."""
+    return " ".join(
+        f'<label><input type="checkbox" name="scopes" value="{scope}" checked> {scope}</label>'
+        for scope in scopes
+    )
+
+
+# What every page has
+
+_LUCK = """<p class="quiet">A share is from 0 (never) to 1 (always); “next” makes it happen
+that many times for certain.</p>"""
+
+
+def _siblings(at: str, services: Sequence[tuple[str, str]]) -> str:
+    """The way to the pages of the other services."""
+    if len(services) == 1:
+        return ""
+    links = " ".join(
+        f'<a href="{path}">{escape(label)}</a>' if path != at else f"<strong>{escape(label)}</strong>"
+        for label, path in services
+    )
+    return f'<nav aria-label="Services">{links}</nav>'
 
 
 def _problem(problem: str) -> str:
@@ -121,16 +190,8 @@ def _fact(name: str, value: object) -> str:
     return f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>"
 
 
-def _form(action: str, inside: str, *, css: str = "forms") -> str:
-    return f'<form method="post" action="/__sandbox__/{action}" class="{css}">{inside}</form>'
-
-
-def _button(action: str, label: str) -> str:
-    return _form(action, f"<button>{escape(label)}</button>")
-
-
 def _seconds_form(action: str, label: str, default: int) -> str:
-    return _form(
+    return form(
         action,
         f'<label>{escape(label)}<br><input type="number" name="seconds" min="1" value="{default}"></label>'
         "<button>Go</button>",
@@ -154,7 +215,7 @@ def _switches(switches: Collection[Switch], values: Mapping[str, Any]) -> str:
         note = f' <span class="bad">{changed} changed</span>' if changed else ""
         html.append(
             f"<details{' open' if changed else ''}><summary>{escape(group)}{note}</summary>"
-            + _form("switches", f"{hidden}{table}<p><button>Save these switches</button></p>", css="")
+            + form("switches", f"{hidden}{table}<p><button>Save these switches</button></p>", css="")
             + "</details>"
         )
     return "".join(html)
@@ -188,81 +249,46 @@ def _input(switch: Switch, value: Any) -> str:
 
 
 def _keys(keys: Sequence[Mapping[str, Any]], scopes: Iterable[str]) -> str:
-    rows = "".join(
-        f"<tr><td><code>{escape(each['key'])}</code></td>"
-        f"<td>{escape(', '.join(each['scopes']) or 'none')}</td>"
-        f"<td>{_remove('keys/remove', each['key'], key=each['key'])}</td></tr>"
+    rows = [
+        (
+            code(each["key"]),
+            escape(", ".join(each["scopes"]) or "none"),
+            remove("keys/remove", each["key"], key=each["key"]),
+        )
         for each in keys
-    )
-    boxes = " ".join(
-        f'<label><input type="checkbox" name="scopes" value="{scope}" checked> {scope}</label>'
-        for scope in scopes
-    )
-    add = _form(
-        "keys",
-        f'<label>Key<br><input name="key" required></label> {boxes} <button>Save key</button>',
-    )
-    return _table("API keys and their scopes.", ("Key", "Scopes", "Remove"), rows) + f"<p></p>{add}"
+    ]
+    add = form("keys", f"{line('Key', 'key', required=True)} {boxes(scopes)} <button>Save key</button>")
+    return table("API keys and their scopes.", ("Key", "Scopes", "Remove"), rows) + f"<p></p>{add}"
 
 
-def _fields(fields: Sequence[Mapping[str, Any]], types: Iterable[str]) -> str:
-    rows = "".join(
-        f"<tr><td>{each['entity']}</td><td><code>{escape(each['name'])}</code></td><td>{escape(each['label'])}</td>"
-        f"<td>{each['type']}</td><td>{escape(', '.join(option['value'] for option in each['options']))}</td>"
-        f"<td>{_remove('fields/remove', each['name'], entity=each['entity'], name=each['name'])}</td></tr>"
-        for each in fields
-    )
-    choices = "".join(f"<option>{kind}</option>" for kind in types)
-    add = _form(
-        "fields",
-        '<label>Of<br><select name="entity"><option>lead</option><option>company</option></select></label>'
-        '<label>API name<br><input name="name" required></label>'
-        '<label>Label<br><input name="label"></label>'
-        f'<label>Type<br><select name="type">{choices}</select></label>'
-        "<label>Options, one a line, as “value = label”<br>"
-        '<textarea name="options" rows="3"></textarea></label>'
-        "<button>Add or change field</button>",
-    )
-    heads = ("Of", "API name", "Label", "Type", "Options", "Remove")
-    return _table("The fields of the account. Names are case-sensitive.", heads, rows) + f"<p></p>{add}"
-
-
-def _remove(action: str, what: str, **hidden: str) -> str:
-    inputs = "".join(f'<input type="hidden" name="{k}" value="{escape(v)}">' for k, v in hidden.items())
-    return _form(action, f'{inputs}<button aria-label="Remove {escape(what)}">Remove</button>', css="")
-
-
-def _search(name: str, label: str, search: Mapping[str, str], part: str) -> str:
-    return (
-        f'<form method="get" action="/__sandbox__/#{part}" class="forms"><label>{label}<br>'
-        f'<input name="{name}" value="{escape(search.get(name, ""))}"></label><button>Find</button></form>'
-    )
-
-
-def _shown(rows: Sequence[object], total: int, searched: str | None) -> str:
+def _listed(
+    listing: "Listing",
+    rows: Sequence[Mapping[str, Any]],
+    counts: Mapping[str, int],
+    search: Mapping[str, str],
+) -> str:
+    """Records, and the form to search them where they can be searched."""
+    searched = search.get(listing.search, "")
+    found = f"The newest {len(rows)} of {counts[listing.key]}."
     if searched:
-        return "What was found." if rows else "Nothing was found."
-    return f"The newest {len(rows)} of {total}."
+        found = "What was found." if rows else "Nothing was found."
+    looked_for = (
+        f'<form method="get" action="#{listing.key}" class="forms"><label>{escape(listing.search_label)}<br>'
+        f'<input name="{listing.search}" value="{escape(searched)}"></label><button>Find</button></form>'
+    )
+    return (looked_for if listing.search else "") + _records(rows, found, listing.columns)
+
+
+def _requests(rows: Sequence[Mapping[str, Any]]) -> str:
+    return _records(rows, "The latest requests.", ("at", "method", "path", "status", "fault"))
 
 
 def _records(rows: Sequence[Mapping[str, Any]], caption: str, columns: Sequence[str]) -> str:
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row[column]))}</td>" for column in columns) + "</tr>"
-        for row in rows
-    )
-    return _table(caption, [column.replace("_", " ").capitalize() for column in columns], body)
+    heads = [column.replace("_", " ").capitalize() for column in columns]
+    return table(caption, heads, [[escape(_cell(row[column])) for column in columns] for row in rows])
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-
-
-def _table(caption: str, heads: Sequence[str], rows: str) -> str:
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    empty = f'<tr><td colspan="{len(heads)}" class="quiet">None.</td></tr>'
-    return (
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows or empty}</tbody></table></div>"
-    )

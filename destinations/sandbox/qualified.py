@@ -5,32 +5,20 @@ the sandbox is strict. Beside `/v2/bulk` it serves `/bulk/leads`, `/bulk/compani
 `/bulk/jobs/{id}`, as one partner's page names them. The API key `sandbox-key` may do everything.
 """
 
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-import orjson
-
 from destinations.sandbox import limits as account_limits
-from destinations.sandbox.clock import Clock
-from destinations.sandbox.faults import SERVER_ERRORS, WIRE, Faults, Switch
+from destinations.sandbox.answers import Refused, json_answer, parsed
+from destinations.sandbox.faults import WIRE, Switch
 from destinations.sandbox.ids import decode, encode
 from destinations.sandbox.limits import Limits
-from destinations.sandbox.qualified_answers import (
-    Refused,
-    as_html,
-    invalid_items,
-    json_answer,
-    parsed,
-    server_error,
-    too_many,
-    unprocessable,
-)
+from destinations.sandbox.qualified_answers import invalid_items, server_error, too_many, unprocessable
+from destinations.sandbox.qualified_desk import QualifiedDesk
 from destinations.sandbox.qualified_fields import COMPANY, DEFAULT_FIELDS, ENTITIES, LEAD, Schema, schema
 from destinations.sandbox.qualified_jobs import SWITCHES as JOB_SWITCHES
 from destinations.sandbox.qualified_jobs import Jobs
@@ -42,13 +30,14 @@ from destinations.sandbox.qualified_records import (
     email_key,
     lead_json,
 )
+from destinations.sandbox.qualified_state import Company, Lead, QualifiedState, Span
 from destinations.sandbox.server import Answer, Request
-from destinations.sandbox.state import MEMORY, Lead, Span, State
+from destinations.sandbox.service import API_KEY, Seen, Service
+from destinations.sandbox.state import MEMORY
 
 SCOPES = ("lead:view", "lead:manage", "company:manage", "bulk_job:view", "bulk_job:manage")
-KEYS = {"sandbox-key": SCOPES, "no-bulk-key": ("lead:manage", "company:manage")}
+KEYS = {API_KEY: SCOPES, "no-bulk-key": ("lead:manage", "company:manage")}
 MOST_ITEMS = 500
-REMEMBERED_REQUESTS = 1000
 GROUP = "The account"
 
 SWITCHES: tuple[Switch, ...] = (
@@ -65,45 +54,25 @@ SWITCHES: tuple[Switch, ...] = (
 )
 
 
-@dataclass(slots=True)
-class Seen:
-    """A request that came in. `status` is that of the answer, None if none went out; `fault` what struck it.
+class Qualified(Service):
+    """The service: see `Service` for how it is run."""
 
-    `body` is kept only where the sandbox records (in tests); it may hold people's data.
-    """
+    key = "qualified"
+    label = "Qualified"
+    switches = SWITCHES
+    scopes = SCOPES
+    keys = KEYS
+    remembers = QualifiedState
 
-    method: str
-    path: str
-    query: str
-    body: bytes
-    at: float
-    status: int | None = None
-    fault: str = ""
-
-    def json(self) -> Any:
-        """The body, parsed."""
-        return orjson.loads(self.body)
-
-
-class Qualified:
-    """The service: call `start`, then `answer` from as many threads as you like, then `stop`."""
+    state: QualifiedState
+    limits: Limits
 
     def __init__(self, *, state: str = MEMORY, record: bool = False) -> None:
-        """`state` is a file or `:memory:`. `record` keeps every request with its body."""
-        self.state = State(state)
-        self.clock = Clock(self.state.setting("clock_offset") or 0)
-        self.faults = Faults(SWITCHES, self.state.setting("switches"))
-        self.faults.listeners.append(self._switches_changed)
-        self.clock.listeners.append(self._clock_changed)
+        super().__init__(state=state, record=record)
         self.limits = Limits(self.faults, self.clock)
-        self.requests: deque[Seen] = deque(maxlen=None if record else REMEMBERED_REQUESTS)
-        self._record = record
-        self._closing = threading.Event()
-        if self.state.setting("founded") is None:
-            self._found()
         self._schema = self._read_schema()
-        self._keys = self.state.keys()
         self.jobs = Jobs(self.state, self.faults, self.clock, self.schema)
+        self.desk = QualifiedDesk(self)
 
     def start(self) -> None:
         self.jobs.start()
@@ -114,9 +83,9 @@ class Qualified:
         self.jobs.stop()
         self.state.close()
 
-    def wake(self) -> None:
-        """Let slow answers go out at once, because the server is about to stop."""
-        self._closing.set()
+    def forget_records(self) -> None:
+        super().forget_records()
+        self.jobs.forget_all()
 
     def schema(self) -> Schema:
         """The fields that can be written now."""
@@ -126,17 +95,9 @@ class Qualified:
         """Called after a field was added, changed or removed."""
         self._schema = self._read_schema()
 
-    def keys_changed(self) -> None:
-        """Called after a key was added, changed or removed."""
-        self._keys = self.state.keys()
-
-    def _found(self) -> None:
-        with self.state.transaction():
-            for key, scopes in KEYS.items():
-                self.state.save_key(key, scopes)
-            for definition in DEFAULT_FIELDS:
-                self.state.save_field(definition, now=self.clock.now())
-            self.state.save_setting("founded", self.clock.now())
+    def set_up(self) -> None:
+        for definition in DEFAULT_FIELDS:
+            self.state.save_field(definition, now=self.clock.now())
 
     def _read_schema(self) -> Schema:
         return schema(
@@ -145,86 +106,60 @@ class Qualified:
             longest_string=int(self.faults.number("longest_string")),
         )
 
-    def _switches_changed(self) -> None:
-        self.state.save_setting("switches", self.faults.values())
+    def switches_changed(self) -> None:
+        super().switches_changed()
         self.fields_changed()
 
-    def _clock_changed(self) -> None:
-        self.state.save_setting("clock_offset", self.clock.offset)
+    # What tests ask
+
+    def leads(self) -> dict[str, Lead]:
+        """The stored leads by e-mail in lower case."""
+        return {lead.match_key: lead for lead in self.state.leads(Span(), limit=-1, oldest_first=True)}
+
+    def companies(self) -> dict[str, Company]:
+        """The stored companies by domain."""
+        return {company.domain: company for company in self.state.companies(limit=-1)}
 
     # One request
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a request, unless a fault that is switched on is in the way."""
-        body = request.body if self._record else b""
-        seen = Seen(request.method, request.path, request.query, body, self.clock.now())
-        self.requests.append(seen)
-        try:
-            answer = self._admitted(request, seen)
-        except Refused as refused:
-            answer = refused.answer
-        seen.status = None if answer.dropped else answer.status
-        return answer
-
-    def _admitted(self, request: Request, seen: Seen) -> Answer:
+    def admitted(self, request: Request, seen: Seen) -> Answer:
         if self.faults.flag("down"):
             seen.fault = "down"
-            return self._server_error(503)
+            return self.dressed(self.server_error(503))
         scopes = self._scopes(request)
         refusal = self.limits.enter()
         if refusal is not None:
             raise too_many(refusal.retry_after, self.limits.headers())
         try:
             seen.fault = self.faults.strike(f"{request.method} {request.path}")
-            answer = self._struck(request, scopes, seen.fault)
+            answer = self.struck(seen.fault, partial(self._routed, request, scopes))
         finally:
             # Before the answer is on its way: a client that has it may use the place again at once.
             self.limits.leave()
         return replace(answer, headers={**self.limits.headers(), **answer.headers})
 
+    def too_many(self, retry_after: int | None) -> Answer:
+        return too_many(retry_after).answer
+
+    def server_error(self, status: int) -> Answer:
+        return server_error(status)
+
     def _scopes(self, request: Request) -> frozenset[str]:
         """What the key of this request may do. 401 where there is no such key."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        scopes = self._keys.get(key) if scheme.lower() == "bearer" else None
+        scopes = self._keys.get(self.bearer(request))
         if scopes is None or not self.faults.flag("api_enabled"):
             raise Refused(401, {"code": "invalid_token"})
         implied = {scope.replace(":manage", ":view") for scope in scopes}
         return scopes | implied
 
-    def _struck(self, request: Request, scopes: frozenset[str], fault: str) -> Answer:
-        """The answer, changed by the fault that struck it (see WIRE_FAULTS)."""
-        if fault in ("limit_window", "limit_concurrency"):
-            seconds = round(self.faults.number("retry_after")) if fault == "limit_window" else None
-            answer = too_many(seconds).answer
-            return as_html(answer) if self.faults.flag("html_errors") else answer
-        if fault == "drop_before":
-            return Answer(0, dropped=True)
-        if fault in SERVER_ERRORS:
-            if self.faults.flag("errors_applied"):
-                self._routed(request, scopes)
-            return self._server_error(SERVER_ERRORS[fault])
-        answer = self._routed(request, scopes)
-        if fault == "slow":
-            self._closing.wait(self.faults.number("slow_seconds"))
-        if fault == "garble":
-            return replace(answer, body=answer.body[: len(answer.body) // 2])
-        return replace(answer, dropped=fault == "drop_after", broken=fault == "truncate")
-
-    def _server_error(self, status: int) -> Answer:
-        answer = server_error(status)
-        return as_html(answer) if self.faults.flag("html_errors") else answer
-
     def _routed(self, request: Request, scopes: frozenset[str]) -> Answer:
         """Find the endpoint, look at the key's scopes and the request's body, and act."""
-        try:
-            needed, act = self._route(request)
-            if needed and needed not in scopes:
-                raise Refused(403, {"code": "insufficient_scope"})
-            if needed.startswith("bulk_job:") and not self.faults.flag("bulk_scope"):
-                raise Refused(403, {"code": "insufficient_scope"})
-            return act()
-        except Refused as refused:
-            return refused.answer
+        needed, act = self._route(request)
+        if needed and needed not in scopes:
+            raise Refused(403, {"code": "insufficient_scope"})
+        if needed.startswith("bulk_job:") and not self.faults.flag("bulk_scope"):
+            raise Refused(403, {"code": "insufficient_scope"})
+        return act()
 
     def _route(self, request: Request) -> tuple[str, Callable[[], Answer]]:
         """The scope that an endpoint needs (empty: a valid key) and what it does."""
@@ -372,3 +307,6 @@ def _cursor(text: str) -> int:
     if id is None:
         raise Refused(400, {"error": "Invalid cursor"})
     return id
+
+
+SERVICE = Qualified

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from destinations.sandbox.clock import iso
 from destinations.sandbox.ids import encode
-from destinations.sandbox.state import FieldDefinition
+from destinations.sandbox.qualified_state import FieldDefinition
 
 Check: TypeAlias = Callable[[Any], str]  # what is wrong with a value, or an empty text
 

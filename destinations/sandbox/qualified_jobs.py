@@ -16,7 +16,7 @@ from destinations.sandbox.faults import Faults, Switch, chance
 from destinations.sandbox.ids import decode, encode
 from destinations.sandbox.qualified_fields import Schema
 from destinations.sandbox.qualified_records import Writes
-from destinations.sandbox.state import Job, State
+from destinations.sandbox.qualified_state import Job, QualifiedState
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,9 @@ LONGEST_NAP = 30.0
 class Jobs:
     """The jobs of one account. `schema` is asked for whenever a job begins to work."""
 
-    def __init__(self, state: State, faults: Faults, clock: Clock, schema: Callable[[], Schema]) -> None:
+    def __init__(
+        self, state: QualifiedState, faults: Faults, clock: Clock, schema: Callable[[], Schema]
+    ) -> None:
         self._state = state
         self._faults = faults
         self._clock = clock

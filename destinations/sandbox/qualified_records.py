@@ -12,7 +12,7 @@ from typing import Any
 from destinations.sandbox.clock import iso
 from destinations.sandbox.ids import encode
 from destinations.sandbox.qualified_fields import COMPANY, DOMAIN, EMAIL, LEAD, Check, Schema
-from destinations.sandbox.state import Company, Lead, State
+from destinations.sandbox.qualified_state import Company, Lead, QualifiedState
 
 CREATE = "create"
 UPDATE = "update"
@@ -50,7 +50,11 @@ class Writes:
     """The writes of one request or job, applied in order; `save` stores what came of them."""
 
     def __init__(
-        self, state: State, schema: Schema, items: Sequence[tuple[str, Mapping[str, Any]]], now: float
+        self,
+        state: QualifiedState,
+        schema: Schema,
+        items: Sequence[tuple[str, Mapping[str, Any]]],
+        now: float,
     ) -> None:
         """`items` are the (entity, payload) that will be applied; their records are fetched at once."""
         self._state = state

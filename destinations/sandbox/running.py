@@ -1,44 +1,75 @@
-"""Starts and stops a sandbox: for `manage.py sandbox`, and in a thread for tests."""
+"""Starts and stops a sandbox: for `manage.py sandbox`, and in a thread for tests.
+
+`Sandbox` serves all services at one address, each at its prefix, as `Sandbox.of(Salesloft)`; what has no
+service's name in it is Qualified's.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from destinations.sandbox.control import Control
 from destinations.sandbox.faults import Faults
-from destinations.sandbox.qualified import Qualified, Seen
+from destinations.sandbox.qualified import Qualified
+from destinations.sandbox.qualified_state import Company, Lead
 from destinations.sandbox.server import Server
-from destinations.sandbox.state import MEMORY, Company, Lead, Span
+from destinations.sandbox.service import API_KEY, Seen, Service, services
+from destinations.sandbox.state import MEMORY
 
-API_KEY = "sandbox-key"
+__all__ = ["API_KEY", "Sandbox", "running_sandbox", "running_service"]
+
+S = TypeVar("S", bound=Service)
 
 
 class Sandbox:
-    """A sandbox at an address. Port 0 takes any free one. `record` keeps all requests with their bodies."""
+    """A sandbox at an address. Port 0 takes any free one. `record` keeps all requests with their bodies.
+
+    `state` is the file of the service at the root; another service has one beside it, with its own name in
+    it (`sandbox.sqlite3`, `sandbox-salesloft.sqlite3`).
+    """
 
     def __init__(
         self, *, address: str = "127.0.0.1", port: int = 0, state: str = MEMORY, record: bool = False
     ) -> None:
-        self.service = Qualified(state=state, record=record)
-        self.control = Control(self.service)
-        self.server = Server(self.control, address=address, port=port)
-        self.control.server = self.server
+        self.services: list[Service] = []
+        try:
+            for kind in services().values():
+                self.services.append(kind(state=_file(state, kind), record=record))
+        except BaseException:
+            self._close_states()
+            raise
+        self.service = self.of(Qualified)
+        self.server = Server(Control(self.services), address=address, port=port)
+        for each in self.services:
+            each.server = self.server
+
+    def of(self, kind: type[S]) -> S:
+        """The running service of this kind: `sandbox.of(Salesloft)`."""
+        return next(each for each in self.services if isinstance(each, kind))
 
     def start(self) -> None:
         """Open the port and begin to work off jobs. OSError where the port cannot be had."""
         try:
             self.server.start()
         except OSError:
-            self.service.state.close()
+            self._close_states()
             raise
-        self.service.start()
+        for each in self.services:
+            each.start()
 
     def stop(self) -> None:
-        """Let answers in progress go out, finish the job in hand, close the state."""
-        self.service.wake()
+        """Let answers in progress go out, finish the jobs in hand, close the state."""
+        for each in self.services:
+            each.wake()
         self.server.stop()
-        self.service.stop()
+        for each in self.services:
+            each.stop()
+
+    def _close_states(self) -> None:
+        for each in self.services:
+            each.state.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -70,24 +101,19 @@ class Sandbox:
 
     def leads(self) -> dict[str, Lead]:
         """The stored leads by e-mail in lower case."""
-        return {
-            lead.match_key: lead for lead in self.service.state.leads(Span(), limit=-1, oldest_first=True)
-        }
+        return self.service.leads()
 
     def companies(self) -> dict[str, Company]:
         """The stored companies by domain."""
-        return {company.domain: company for company in self.service.state.companies(limit=-1)}
+        return self.service.companies()
 
     def act(self, action: str, **form: Any) -> None:
-        """Do what the control page can: `sandbox.act("keys", key="k", scopes=["lead:view"])`.
-
-        ValueError where the page would say what is wrong.
-        """
-        self.control.do(action, form)
+        """Do what the control page can (see `Service.act`)."""
+        self.service.act(action, **form)
 
     def add_key(self, key: str, *scopes: str) -> None:
         """Add an API key that has these scopes only."""
-        self.act("keys", key=key, scopes=list(scopes))
+        self.service.add_key(key, *scopes)
 
     def add_field(self, entity: str, name: str, type: str, *, options: Iterable[str] = ()) -> None:
         """Add a field to leads (`lead`) or companies (`company`), or change it."""
@@ -104,14 +130,9 @@ class Sandbox:
         """Wait until every job that can finish has finished. False: it took longer."""
         return self.service.jobs.wait_until_done(seconds)
 
-    @contextmanager
-    def refusing_connections(self) -> Iterator[None]:
+    def refusing_connections(self) -> AbstractContextManager[None]:
         """While this lasts the port is closed."""
-        self.server.refuse()
-        try:
-            yield
-        finally:
-            self.server.accept()
+        return self.server.refusing()
 
 
 @contextmanager
@@ -128,3 +149,23 @@ def running_sandbox(
     sandbox.faults.set(**(switches or {}))
     with sandbox:
         yield sandbox
+
+
+@contextmanager
+def running_service(
+    kind: type[S], *, state: str = MEMORY, record: bool = True, switches: Mapping[str, Any] | None = None
+) -> Iterator[S]:
+    """One service of a sandbox in threads of this process, with these switches set; it is at its `url`."""
+    sandbox = Sandbox(state=state, record=record)
+    service = sandbox.of(kind)
+    service.faults.set(**(switches or {}))
+    with sandbox:
+        yield service
+
+
+def _file(state: str, kind: type[Service]) -> str:
+    """The state file of a service, beside that of the service at the root."""
+    if state == MEMORY or not kind.prefix:
+        return state
+    path = Path(state)
+    return str(path.with_name(f"{path.stem}-{kind.key}{path.suffix}"))

@@ -1,14 +1,14 @@
 """A small threaded HTTP/1.1 server with keep-alive, which can also break an answer on purpose.
 
-One thread for each connection. A service is anything with `answer(Request) -> Answer`.
+One thread for each connection. It serves anything with `answer(Request) -> Answer`.
 """
 
 import logging
 import selectors
 import socket
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -48,14 +48,14 @@ class Answer:
     broken: bool = False
 
 
-class Service(Protocol):
+class Answering(Protocol):
     def answer(self, request: Request) -> Answer: ...
 
 
 class Server:
     """Listens at an address until `stop`. `refuse` closes the port for a while, as a dead host does."""
 
-    def __init__(self, service: Service, *, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, service: Answering, *, address: str = "127.0.0.1", port: int = 0) -> None:
         self.service = service
         self.address = address
         self.port = port
@@ -103,6 +103,15 @@ class Server:
             timer.cancel()
         if self._listening is None:
             self._open()
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """While this lasts the port is closed."""
+        self.refuse()
+        try:
+            yield
+        finally:
+            self.accept()
 
     def _open(self) -> None:
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET

@@ -1,6 +1,11 @@
-"""Lists in pages by keyset: the newest first, equally quick on every page, and steady while rows come in."""
+"""Lists in pages by keyset: in any order, equally quick on every page, and steady while rows come in.
 
-from collections.abc import Mapping
+A page goes on from an object, not from a number: what comes after it is found by the index that the list's
+order follows. Where the order has several columns, a page is put together from spans (alike in all columns
+but the last, then alike in fewer), as each of them is one range of such an index, and no "or" is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -21,6 +26,15 @@ class Page(Generic[M]):
     older: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[M]):
+    """Some objects of a list, and whether the list has more before and after them."""
+
+    objects: list[M]
+    has_before: bool
+    has_after: bool
+
+
 def public_id(text: str) -> UUID | None:
     """The id that an address spells, if it does."""
     try:
@@ -35,35 +49,53 @@ def newest_first(queryset: QuerySet[M], params: Mapping[str, Any], *, size: int 
     One query for the page, one for what it goes on from. The model needs a `public_id`.
     """
     for name in ("older", "newer"):
-        start = _pk_of(queryset, str(params.get(name, "")))
-        if start is not None:
-            return _page(queryset, start, back=name == "newer", size=size)
-    return _page(queryset, None, back=False, size=size)
+        named = public_id(str(params.get(name, "")))
+        start = named and queryset.model._default_manager.filter(public_id=named).only("pk").first()
+        if start:
+            found = sliced(queryset, ("-pk",), start, back=name == "newer", size=size)
+            break
+    else:
+        found = sliced(queryset, ("-pk",), None, size=size)
+    if not found.objects:
+        return Page([])
+    first, last = (str(one.public_id) for one in (found.objects[0], found.objects[-1]))  # type: ignore[attr-defined]
+    return Page(found.objects, first if found.has_before else "", last if found.has_after else "")
 
 
-def _page(queryset: QuerySet[M], start: int | None, *, back: bool, size: int) -> Page[M]:
-    found = queryset.order_by("pk" if back else "-pk")
-    if start is not None:
-        found = found.filter(pk__gt=start) if back else found.filter(pk__lt=start)
-    objects = list(found[: size + 1])
+def sliced(
+    queryset: QuerySet[M], order: Sequence[str], start: M | None, *, back: bool = False, size: int = A_PAGE
+) -> Slice[M]:
+    """The objects that follow `start` in this order (or lead to it: `back`); the first without a start.
+
+    `order` are columns without nulls, together unique; "-" before one turns it round. The queryset brings
+    no order of its own. At most one query for each column; the first page is always a full one.
+    """
+    turned = tuple(_turned(column) for column in order) if back else tuple(order)
+    ordered = queryset.order_by(*turned)
+    objects: list[M] = []
+    for span in _spans(turned, start) if start is not None else ({},):
+        objects += ordered.filter(**span)[: size + 1 - len(objects)]
+        if len(objects) > size:
+            break
     is_more = len(objects) > size
     objects = objects[:size]
-    if back:
-        objects.reverse()
-        if not is_more and len(objects) < size:  # the first page is always a full one
-            return _page(queryset, None, back=False, size=size)
-    if not objects:
-        return Page([])
-    first, last = (str(one.public_id) for one in (objects[0], objects[-1]))  # type: ignore[attr-defined]
-    has_newer = is_more if back else start is not None
-    has_older = True if back else is_more
-    return Page(objects, first if has_newer else "", last if has_older else "")
+    if not back:
+        return Slice(objects, has_before=start is not None, has_after=is_more)
+    if not is_more and len(objects) < size:
+        return sliced(queryset, order, None, size=size)
+    return Slice(objects[::-1], has_before=is_more, has_after=True)
 
 
-def _pk_of(queryset: QuerySet[M], text: str) -> int | None:
-    """What an id names, whether or not the list still has it."""
-    named = public_id(text)
-    if named is None:
-        return None
-    found = queryset.model._default_manager.filter(public_id=named).values_list("pk", flat=True).first()
-    return None if found is None else int(found)
+def _turned(column: str) -> str:
+    return column[1:] if column.startswith("-") else f"-{column}"
+
+
+def _spans(order: Sequence[str], start: Model) -> Iterator[dict[str, Any]]:
+    """What follows `start`, as filters: the nearest span first."""
+    names = [column.removeprefix("-") for column in order]
+    values = [getattr(start, name) for name in names]
+    for depth in reversed(range(len(order))):
+        beyond = "lt" if order[depth].startswith("-") else "gt"
+        yield dict(zip(names[:depth], values[:depth], strict=True)) | {
+            f"{names[depth]}__{beyond}": values[depth]
+        }

@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from destinations.models import Exchange
-from syncadmin.lib.history import HistoryAdmin, as_uuid, list_of, page_of
+from syncadmin.lib import personal
+from syncadmin.lib.history import HistoryAdmin, list_of, page_of
+from syncadmin.lib.narrowing import as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, counted, link, moment, tag
 from syncs.admin import operations
 from syncs.admin.scopes import RunScope
@@ -37,7 +39,14 @@ def exchange_lines(batch: Batch) -> list[dict[str, Any]]:
         "public_id", "method", "url", "status", "error", "started_at", "milliseconds"
     )[:SHOWN_EXCHANGES]
     return [
-        {"it": one, "address": page_of(one), "started": moment(one.started_at)} for one in reversed(newest)
+        {
+            "it": one,
+            "address": page_of(one),
+            "started": moment(one.started_at),
+            "url": personal.address(one.url),
+            "error": personal.words(one.error),
+        }
+        for one in reversed(newest)
     ]
 
 
@@ -76,12 +85,13 @@ class BatchAdmin(HistoryAdmin):
         "run__public_id",
         "run__sync__name",
     )
+    about = "What was sent together, and what became of each row."
     search_fields = ("run__public_id",)
     search_help_text = "A run's id"
     fieldsets = (
         (
             "What happened",
-            {"fields": ("of_run", "status_label", "stage", "object_key", "last_error", "halved")},
+            {"fields": ("of_run", "status_label", "stage", "object_key", "error", "halved")},
         ),
         (
             "Rows",
@@ -135,6 +145,10 @@ class BatchAdmin(HistoryAdmin):
     def in_doubt(self, batch: Batch) -> str:
         return f"{batch.in_doubt_count:,}"
 
+    @admin.display(description="Last error")
+    def error(self, batch: Batch) -> str:
+        return personal.words(batch.last_error) or NOTHING
+
     @admin.display(description="Halved")
     def halved(self, batch: Batch) -> str:
         """How often a call was refused whole, which only an open batch remembers."""
@@ -167,8 +181,11 @@ class BatchAdmin(HistoryAdmin):
     def links(self, batch: Batch) -> Iterator[tuple[str, str]]:
         run = batch.run.public_id
         yield "Run", page_of(batch.run)
-        yield "Its batches", list_of(Batch, run=run)
-        yield "Its rows", list_of(RejectedRow, run=run)
+        yield "Batches of the run", list_of(Batch, run=run)
+        yield "Failed records of the run", list_of(RejectedRow, run=run)
+
+    def hides(self, batch: Batch) -> bool:
+        return True
 
     def more(self, request: HttpRequest, batch: Batch) -> dict[str, Any]:
         shown: dict[str, Any] = {"exchanges": exchange_lines(batch)}
@@ -183,9 +200,9 @@ class BatchAdmin(HistoryAdmin):
 
 def _rows_of(batch: Batch, page: operations.Page) -> list[tuple[operations.Shown, str]]:
     """Operations with the address of the rejected row that tells of them, where there is one."""
-    owners = [one.owner for one in page.shown]
+    owners = [one.key for one in page.shown]
     part = int(batch.stage == Batch.Stage.COMPANIONS)
-    told = RejectedRow.objects.filter(
+    rows = RejectedRow.objects.filter(
         sync_id=batch.run.sync_id,
         key_text__in=owners,
         run_id=batch.run_id,
@@ -193,5 +210,5 @@ def _rows_of(batch: Batch, page: operations.Page) -> list[tuple[operations.Shown
         batch_number=batch.number,
         part=part,
     ).only("key_text", "public_id")
-    pages = {row.key_text: page_of(row) for row in told} if owners else {}
-    return [(one, pages.get(one.owner, "")) for one in page.shown]
+    pages = {row.key_text: page_of(row) for row in rows} if owners else {}
+    return [(one, pages.get(one.key, "")) for one in page.shown]

@@ -7,10 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from destinations.models import Exchange
-from syncadmin.lib.history import HistoryAdmin, TeamScope, list_of, page_of
+from syncadmin.lib import personal
+from syncadmin.lib.history import HistoryAdmin, list_of, page_of
+from syncadmin.lib.narrowing import TeamScope
 from syncadmin.lib.shown import NOTHING, Tone, link, moment, preformatted, pretty, tag, without_secrets
 from syncs.admin.runs import status_tag
 from syncs.models import FieldMapping, QueryModel, RejectedRow, Run, Source, Sync
@@ -27,6 +30,7 @@ HEALTH = {
 
 @admin.register(Source)
 class SourceAdmin(HistoryAdmin):
+    about = "Where rows come from."
     list_display = ("name", "team_name", "kind", "health_label", "checked")
     list_filter = ("health", "kind", TeamScope)
     list_select_related = ("team",)
@@ -75,6 +79,9 @@ class SourceAdmin(HistoryAdmin):
     def updated(self, source: Source) -> SafeString | str:
         return moment(source.updated_at)
 
+    def in_app(self, source: Source) -> str:
+        return reverse("source", args=[source.team.slug, source.public_id])
+
     def more(self, request: HttpRequest, source: Source) -> dict[str, Any]:
         models = source.models.order_by("name")[:MOST_LINKS]
         return {"parts_title": "Models", "parts": [(page_of(one), one.name, "") for one in models]}
@@ -82,6 +89,7 @@ class SourceAdmin(HistoryAdmin):
 
 @admin.register(QueryModel)
 class QueryModelAdmin(HistoryAdmin):
+    about = "Queries and tables of the teams' sources, each with its primary key."
     list_display = ("name", "team_name", "source_name", "key", "updated")
     list_filter = (TeamScope,)
     list_select_related = ("team", "source")
@@ -117,7 +125,7 @@ class QueryModelAdmin(HistoryAdmin):
 
     @admin.display(description="SQL")
     def sql_shown(self, model: QueryModel) -> SafeString:
-        return preformatted(model.sql)
+        return preformatted(personal.mentions(model.sql))
 
     @admin.display(description="Created")
     def created(self, model: QueryModel) -> SafeString | str:
@@ -127,6 +135,12 @@ class QueryModelAdmin(HistoryAdmin):
     def updated(self, model: QueryModel) -> SafeString | str:
         return moment(model.updated_at)
 
+    def hides(self, model: QueryModel) -> bool:
+        return personal.mentions(model.sql) != model.sql
+
+    def in_app(self, model: QueryModel) -> str:
+        return reverse("model", args=[model.team.slug, model.public_id])
+
     def more(self, request: HttpRequest, model: QueryModel) -> dict[str, Any]:
         syncs = model.syncs.order_by("name")[:MOST_LINKS]
         return {"parts_title": "Syncs", "parts": [(page_of(one), one.name, "") for one in syncs]}
@@ -134,6 +148,7 @@ class QueryModelAdmin(HistoryAdmin):
 
 @admin.register(Sync)
 class SyncAdmin(HistoryAdmin):
+    about = "What goes where, and how the last run ended."
     list_display = (
         "name",
         "team_name",
@@ -211,8 +226,11 @@ class SyncAdmin(HistoryAdmin):
 
     def links(self, sync: Sync) -> Iterator[tuple[str, str]]:
         yield "Runs", list_of(Run, sync=sync.public_id)
-        yield "Rows", list_of(RejectedRow, sync=sync.public_id)
-        yield "Exchanges", list_of(Exchange, connection=sync.connection.public_id)
+        yield "Failed records", list_of(RejectedRow, sync=sync.public_id)
+        yield "Requests of its connection", list_of(Exchange, connection=sync.connection.public_id)
+
+    def in_app(self, sync: Sync) -> str:
+        return reverse("sync", args=[sync.team.slug, sync.public_id])
 
     def more(self, request: HttpRequest, sync: Sync) -> dict[str, Any]:
         runs = sync.runs.order_by("-number").only("public_id", "number", "status", "created_at")
@@ -239,4 +257,4 @@ def _mapped(one: FieldMapping) -> dict[str, str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return personal.mentions(json.dumps(value, ensure_ascii=False))

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from destinations.contract import Verdict
+from syncadmin.lib import personal
 from syncadmin.lib.shown import Tone, moment, pretty
+from syncs.admin import told
 from syncs.engine.batches import Payload, Settled, read_outcomes
 from syncs.engine.journal import Journal
 from syncs.models import Batch
@@ -23,9 +25,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One operation for people. `owner` is the key of the row that it belongs to."""
+    """One operation for people. `owner` is the key of the row that it belongs to, `key` the same in full."""
 
     at: int
+    key: str
     owner: str
     match_key: str
     former_match: str
@@ -123,17 +126,19 @@ def _proved(verdict: Verdict, reason: str = "", field: str = "", remote_id: str 
 
 def _shown(payload: Payload, at: int, fate: _Fate) -> Shown:
     row = payload.row(at)
+    key = row.owner or row.key_text
     return Shown(
         at,
-        row.owner or row.key_text or FORGOTTEN,
-        row.match_key,
-        row.former_match,
-        pretty(row.record),
+        key,
+        personal.text(key) or FORGOTTEN,
+        personal.text(row.match_key),
+        personal.text(row.former_match),
+        pretty(personal.values(row.record)),
         fate.outcome,
         fate.tone,
-        fate.reason,
+        told.said(fate.reason, (key, row.match_key, row.former_match, row.record)),
         fate.field,
-        fate.remote_id,
+        personal.text(fate.remote_id),
     )
 
 
@@ -154,11 +159,11 @@ def calls_of(batch: Batch) -> list[dict[str, Any]]:
         {
             "operations": len(journal.positions(call)),
             "at_work": call.state is not None,
-            "state": pretty(call.state) if call.state else "",
+            "state": pretty(personal.values(call.state)) if call.state else "",
             "since": moment(datetime.fromisoformat(call.since)) if call.since else "",
             "failures": call.failures,
             "looks": call.looks,
-            "refusal": call.refusal,
+            "refusal": personal.words(call.refusal),
         }
         for call in journal.calls
     ]

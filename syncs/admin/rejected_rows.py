@@ -6,16 +6,20 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from destinations.models import Exchange
-from syncadmin.lib.history import HistoryAdmin, TeamScope, as_uuid, list_of, page_of
+from syncadmin.lib import personal
+from syncadmin.lib.history import HistoryAdmin, list_of, page_of
+from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, link, moment, preformatted, pretty, short, tag
 from syncadmin.teams.models import Team
-from syncs.admin import again
+from syncs.admin import again, told
 from syncs.admin.batches import exchange_lines
 from syncs.admin.scopes import ProblemFilter, RunScope, StageFilter, SyncScope
 from syncs.models import Batch, RejectedRow, Run, Sync
+from syncs.views.run_groups import title_of
 
 MOST_FOUND = 1_000
 OF_ONE_RUN = (
@@ -46,7 +50,7 @@ class RejectedRowAdmin(HistoryAdmin):
         "key_shown",
         "of_run",
         "stage_short",
-        "problem",
+        "problem_title",
         "field",
         "reason_short",
         "who_short",
@@ -57,7 +61,9 @@ class RejectedRowAdmin(HistoryAdmin):
     list_fields: ClassVar = (
         "public_id",
         "key_text",
+        "match_key",
         "part",
+        "payload",  # its values must not stand in the reason
         "stage",
         "problem",
         "field",
@@ -68,15 +74,20 @@ class RejectedRowAdmin(HistoryAdmin):
         "run__public_id",
         "run__sync__name",
     )
+    about = "Rows that did not arrive, or were held back. The newest first; those of a run by problem."
+    hides_in_lists = True
     search_fields = ("key_text",)
     search_help_text = "A whole primary key, a whole e-mail address (or other upsert key), or a run's id"
     actions = ("send_again",)
     fieldsets = (
         (
             "What happened",
-            {"fields": ("stage_label", "problem", "field", "reason", "who", "told_at")},
+            {"fields": ("stage_label", "problem_title", "field", "reason_shown", "who", "told_at")},
         ),
-        ("Which row", {"fields": ("key_shown", "match_key", "of_team", "of_sync", "of_run", "of_batch")}),
+        (
+            "Which row",
+            {"fields": ("key_shown", "match_key_shown", "of_team", "of_sync", "of_run", "of_batch")},
+        ),
         ("What would have been sent", {"fields": ("payload_shown",)}),
         ("For the record", {"classes": ("collapse",), "fields": ("public_id", "key_digest")}),
     )
@@ -85,11 +96,13 @@ class RejectedRowAdmin(HistoryAdmin):
         return super().get_queryset(request).select_related("team", "sync", "run__sync")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        return OF_ONE_RUN if "run" in request.GET else ("-pk",)
+        term = request.GET.get("q", "")
+        is_of_run = "run" in request.GET or (bool(as_uuid(term)) and _runs(term).exists())
+        return OF_ONE_RUN if is_of_run else ("-pk",)
 
     def search(self, queryset: QuerySet[RejectedRow], term: str) -> QuerySet[RejectedRow]:
-        if (public_id := as_uuid(term)) and Run.objects.filter(public_id=public_id).exists():
-            return queryset.filter(run__in=Run.objects.filter(public_id=public_id)).order_by(*OF_ONE_RUN)
+        if as_uuid(term) and (run := _runs(term).first()):
+            return queryset.filter(run=run)
         # Two look-ups, each in an index that begins with the sync or the team: "or" would read the table.
         by_key = queryset.filter(sync__in=Sync.objects.order_by().values("pk"), key_text=term)
         by_person = queryset.filter(
@@ -100,7 +113,7 @@ class RejectedRowAdmin(HistoryAdmin):
 
     @admin.display(description="Row")
     def key_shown(self, row: RejectedRow) -> str:
-        key = row.key_text or "(no primary key)"
+        key = personal.text(row.key_text) or "(no primary key)"
         return f"{key} (companion)" if row.part else key
 
     @admin.display(description="Run")
@@ -120,9 +133,21 @@ class RejectedRowAdmin(HistoryAdmin):
     def who_short(self, row: RejectedRow) -> str:
         return WHO[RejectedRow.Who(row.who)]
 
+    @admin.display(description="Problem")
+    def problem_title(self, row: RejectedRow) -> str:
+        return title_of(row.problem)
+
     @admin.display(description="Reason")
     def reason_short(self, row: RejectedRow) -> str:
-        return short(row.reason)
+        return short(told.reason(row))
+
+    @admin.display(description="Reason")
+    def reason_shown(self, row: RejectedRow) -> str:
+        return told.reason(row)
+
+    @admin.display(description="Upsert key")
+    def match_key_shown(self, row: RejectedRow) -> str:
+        return personal.text(row.match_key) or NOTHING
 
     @admin.display(description="Time")
     def told_at(self, row: RejectedRow) -> SafeString | str:
@@ -145,19 +170,33 @@ class RejectedRowAdmin(HistoryAdmin):
 
     @admin.display(description="Values")
     def payload_shown(self, row: RejectedRow) -> SafeString:
-        return preformatted(pretty(row.payload)) if row.payload else SafeString("Nothing is kept.")
+        return (
+            preformatted(pretty(personal.values(row.payload)))
+            if row.payload
+            else SafeString("Nothing is kept.")
+        )
 
     @admin.display(description="Digest of the key")
     def key_digest(self, row: RejectedRow) -> str:
-        return bytes(row.key).hex() or NOTHING
+        return personal.text(bytes(row.key).hex()) or NOTHING
 
     def title(self, row: RejectedRow) -> str:
-        return f"Row {self.key_shown(row)} of {row.run}"
+        return f"{row} of {row.run}"
+
+    def hides(self, row: RejectedRow) -> bool:
+        return True
+
+    def in_app(self, row: RejectedRow) -> str:
+        return reverse("run_row", args=[row.team.slug, row.run.public_id, row.public_id])
+
+    def offers(self, row: RejectedRow) -> Iterator[tuple[str, str]]:
+        if row.stage in RejectedRow.ATTENTION and row.key_text:
+            yield "send_again", "Send this row again"
 
     def links(self, row: RejectedRow) -> Iterator[tuple[str, str]]:
         yield "Run", page_of(row.run)
-        yield "Its rows", list_of(RejectedRow, run=row.run.public_id)
-        yield "Its exchanges", list_of(Exchange, subject=row.run.public_id)
+        yield "Failed records of the run", list_of(RejectedRow, run=row.run.public_id)
+        yield "Requests of the run", list_of(Exchange, subject=row.run.public_id)
 
     def more(self, request: HttpRequest, row: RejectedRow) -> dict[str, Any]:
         batch = _batch_of(row)
@@ -168,8 +207,12 @@ class RejectedRowAdmin(HistoryAdmin):
 
     @admin.action(description="Send these rows again", permissions=["send"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[RejectedRow]) -> None:
-        for said in again.rows(chosen, request.user):  # type: ignore[arg-type]
-            self.message_user(request, said.text, said.level)
+        for answer in again.rows(chosen, request.user):  # type: ignore[arg-type]
+            self.message_user(request, answer.text, answer.level)
+
+
+def _runs(term: str) -> QuerySet[Run]:
+    return Run.objects.filter(public_id=as_uuid(term)).only("pk")
 
 
 def _batch_of(row: RejectedRow) -> Batch | None:

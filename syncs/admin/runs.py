@@ -8,16 +8,20 @@ from django.contrib import admin, messages
 from django.db.models import Count, Min, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from destinations.models import Exchange
-from syncadmin.lib.history import HistoryAdmin, TeamScope, as_uuid, list_of, page_of
+from syncadmin.lib import personal
+from syncadmin.lib.history import HistoryAdmin, list_of, page_of
+from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, tag
-from syncs.admin import again
+from syncs.admin import again, told
 from syncs.admin.scopes import NEED_ATTENTION, SyncScope
 from syncs.engine.run import cancel
 from syncs.models import Batch, RejectedRow, Run, Sync
+from syncs.views.run_groups import title_of
 
 MOST_PROBLEMS = 30
 SHOWN_KEYS = 20
@@ -84,13 +88,14 @@ class RunAdmin(HistoryAdmin):
         "started_at",
         "finished_at",
     )
+    about = "Every execution of a sync, the newest first. Each number leads to the rows that it counts."
     search_fields = ("public_id",)
     search_help_text = "A run's id, a sync's name, or a sync's name and a number: leads #12"
     actions = ("cancel_runs", "send_again")
     fieldsets = (
         (
             "What happened",
-            {"fields": ("of_sync", "of_team", "status_label", "stop_reason", "waits_for", "told", "kind")},
+            {"fields": ("of_sync", "of_team", "status_label", "stopped", "waits", "noticed", "kind")},
         ),
         ("Rows", {"fields": ("counts",)}),
         ("Times", {"fields": ("created", "started", "planned", "finished", "took", "cancel_requested")}),
@@ -173,9 +178,17 @@ class RunAdmin(HistoryAdmin):
     def of_team(self, run: Run) -> SafeString:
         return link(list_of(Run, team=run.team.public_id), run.team.name)
 
+    @admin.display(description="Why it stopped")
+    def stopped(self, run: Run) -> str:
+        return personal.words(run.stop_reason) or NOTHING
+
+    @admin.display(description="Waits for")
+    def waits(self, run: Run) -> str:
+        return personal.words(run.waits_for) or NOTHING
+
     @admin.display(description="What it noticed")
-    def told(self, run: Run) -> str:
-        return "\n".join(str(note) for note in run.notes) or NOTHING
+    def noticed(self, run: Run) -> str:
+        return "\n".join(personal.words(str(note)) for note in run.notes) or NOTHING
 
     @admin.display(description="Kind")
     def kind(self, run: Run) -> str:
@@ -220,9 +233,22 @@ class RunAdmin(HistoryAdmin):
         return f"{run.lease_holder}{'' if alive else ' (not heard of since; another worker takes over)'}"
 
     def links(self, run: Run) -> Iterator[tuple[str, str]]:
-        yield "Rows", list_of(RejectedRow, run=run.public_id)
+        yield "Failed records", list_of(RejectedRow, run=run.public_id)
         yield "Batches", list_of(Batch, run=run.public_id)
-        yield "Exchanges", list_of(Exchange, subject=run.public_id)
+        yield "Requests", list_of(Exchange, subject=run.public_id)
+        yield "Sync", page_of(run.sync)
+
+    def hides(self, run: Run) -> bool:
+        return True
+
+    def in_app(self, run: Run) -> str:
+        return reverse("run", args=[run.team.slug, run.public_id])
+
+    def offers(self, run: Run) -> Iterator[tuple[str, str]]:
+        if not run.is_over:
+            yield "cancel_runs", "Cancel this run"
+        elif run.attention_count:
+            yield "send_again", "Send the rows that need attention again"
 
     def more(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         return {"problems": _problems(run), "batches": _batches(run), "most_problems": MOST_PROBLEMS}
@@ -255,8 +281,8 @@ class RunAdmin(HistoryAdmin):
 
     @admin.action(description="Send the rows that need attention again", permissions=["send"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        for said in again.runs(chosen[:MOST_RUNS_AT_ONCE], request.user):  # type: ignore[arg-type]
-            self.message_user(request, said.text, said.level)
+        for answer in again.runs(chosen[:MOST_RUNS_AT_ONCE], request.user):  # type: ignore[arg-type]
+            self.message_user(request, answer.text, answer.level)
 
 
 def _rows(run: Run, stage: str, count: int) -> SafeString | str:
@@ -265,6 +291,8 @@ def _rows(run: Run, stage: str, count: int) -> SafeString | str:
 
 
 def _keys(keys: list[str]) -> str:
+    if not personal.is_shown():
+        return f"only {counted(len(keys), 'row')} {personal.HIDDEN}"
     more = f" and {len(keys) - SHOWN_KEYS:,} more" if len(keys) > SHOWN_KEYS else ""
     return f"only {counted(len(keys), 'row')}: {', '.join(keys[:SHOWN_KEYS])}{more}"
 
@@ -306,10 +334,12 @@ def _problems(run: Run) -> list[dict[str, Any]]:
     return [
         {
             "stage": RejectedRow.Stage(group["stage"]).label,
-            "problem": group["problem"],
+            "problem": title_of(group["problem"]),
             "rows": group["rows"],
             "url": list_of(RejectedRow, run=run.public_id, stage=group["stage"], problem=group["problem"]),
             "example": examples[group["first"]],
+            "example_key": personal.text(examples[group["first"]].key_text),
+            "example_reason": told.reason(examples[group["first"]]),
             "example_url": page_of(examples[group["first"]]),
         }
         for group in groups

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from syncadmin.lib.history import RelatedScope, as_uuid
+from syncadmin.lib.narrowing import RelatedScope, as_uuid
 from syncs.models import RejectedRow, Run, Sync
 
 CALM = (RejectedRow.Stage.HELD_BACK, RejectedRow.Stage.LEFT_BEHIND)  # what a run does not count as bad

@@ -33,8 +33,7 @@ def of_upsert_key(rows: Staging) -> Iterator[list[Twin]]:
 def of_primary_key(rows: Staging, stopped: bytearray) -> Iterator[list[Twin]]:
     """Groups of rows with one primary key, those aside that are `stopped` (by position) already."""
     for span in rows.spans(0):
-        keys = [header[0] for header in rows.headers(span)]
-        if len(set(keys)) == len(keys):
+        if not rows.has_repeated_key(span):
             continue
         groups: dict[bytes, list[Entry]] = {}
         for header in rows.headers(span):

@@ -5,11 +5,13 @@ transaction, so that a crash on any line folds every batch exactly once.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from struct import Struct
 from typing import Any
 
 import orjson
+import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -75,23 +77,38 @@ REFUSED = bulk.Upsert(  # with `settles_at` where an answer was lost before: the
 )
 
 
+# Keys and fingerprints as one long value: rows took three times as long to come, and to be read.
+_PACKED = (
+    "string_agg(key || int8send(fingerprint), ''), string_agg(key, '') FILTER (WHERE fingerprint IS NULL)"
+)
+_PAIR = Struct(">16sq")
+_KEY = Struct("16s")
+
+
 def size(sync_id: int, generation: int) -> int:
     """How many rows (companions too) the ledger of a sync's generation holds."""
     return LedgerEntry.objects.filter(sync_id=sync_id, generation=generation).count()
 
 
-def between(run: Run, part: int, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, int | None]]:
-    """(key, fingerprint) of the entries from `start` up to `end`, for the loop over all rows."""
-    found = LedgerEntry.objects.filter(
-        sync_id=run.sync_id, generation=run.generation, part=part, key__gte=start
-    )
+def fingerprints(run: Run, part: int, start: bytes, end: bytes | None) -> dict[bytes, int | None]:
+    """The fingerprints of the entries from `start` up to `end`, by key."""
+    where = f"FROM {_TABLE} WHERE sync_id = %s AND generation = %s AND part = %s AND key >= %s"
+    values: list[Any] = [run.sync_id, run.generation, part, start]
     if end is not None:
-        found = found.filter(key__lt=end)
-    statement, values = found.values_list("key", "fingerprint").query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        while rows := cursor.fetchmany(2000):
-            yield from rows
+        where += " AND key < %s"
+        values.append(end)
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT key, fingerprint {where}", values)
+            return dict(cursor.fetchall())
+    connection.ensure_connection()
+    # Django's cursor puts the values into the statement, and then takes no binary answer.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(f"SELECT {_PACKED} {where}".encode(), values, binary=True)
+        packed, doubted = cursor.fetchone() or (None, None)
+    found: dict[bytes, int | None] = dict(_PAIR.iter_unpack(packed or b""))
+    found.update((key, None) for (key,) in _KEY.iter_unpack(doubted or b""))
+    return found
 
 
 def known(run: Run, keys: Sequence[bytes]) -> dict[bytes, Known]:

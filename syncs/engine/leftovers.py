@@ -1,11 +1,15 @@
-"""Jobs that an earlier run handed over and ended without waiting for: what they hold may still take effect.
+"""What earlier runs sent and left: it may still take effect, and overwrite what is sent now.
 
-A run that was cancelled or stopped, or that could not look at a job too often, leaves such jobs. The sync's
-next run makes no plan before they are over, or so old that nobody waits for a job any more: else a value of
-today could be overwritten by one of yesterday. Their rows are in doubt, and so planned again.
+**Jobs** that a run handed over and did not wait for: it was cancelled or stopped, or could not look at them
+too often. The sync's next run makes no plan before they are over, or so old that nobody waits for a job any
+more. Their rows are in doubt, and so planned again.
+
+**Requests** whose answer was lost have a settling time. The ledger has it by row (`settles_at`); here it is
+by upsert key, as another row may have taken over the key since.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -17,14 +21,16 @@ from destinations import connect
 from destinations.contract import Adapter, Pending
 from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
 from destinations.models import Exchange
-from syncs.engine import answers
+from syncs.engine import answers, keys
 from syncs.engine.allowance import Allowance
-from syncs.engine.batches import Payload
+from syncs.engine.batches import Payload, read_outcomes
 from syncs.engine.calls import Answer, Rest, Way, make
 from syncs.engine.journal import Journal
 from syncs.engine.lease import Lease
 from syncs.engine.settle import Held
 from syncs.models import Batch, Run
+
+LAST_RUNS = 20  # more than can end within a settling time
 
 
 def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
@@ -52,6 +58,34 @@ def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
     finally:
         allowance.release()
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Digests of upsert keys (as of `keys.match_digests`) that unanswered requests hold, and until when."""
+
+    matches: frozenset[int] = frozenset()
+    until: datetime | None = None
+
+
+def unsettled(run: Run, settle_seconds: float) -> Unsettled:
+    """What the sync's last runs sent, of any generation, that may take effect yet."""
+    since = timezone.now() - timedelta(seconds=settle_seconds)
+    last = Run.objects.filter(
+        sync_id=run.sync_id, number__range=(run.number - LAST_RUNS, run.number - 1), finished_at__gt=since
+    )
+    matches: set[int] = set()
+    until = None
+    sent = Batch.objects.filter(run__in=last, settled_at__gt=since).exclude(stage=Batch.Stage.COMPANIONS)
+    for batch in sent.only("payload", "outcomes", "settled_at").iterator(chunk_size=20):
+        settled = read_outcomes(bytes(batch.outcomes))
+        payload = Payload(bytes(batch.payload))
+        open_ones = range(len(payload)) if settled.lost else settled.in_doubt
+        found = keys.match_digests(payload.row(at).match_key for at in open_ones)
+        if found and batch.settled_at is not None:
+            matches.update(found)
+            until = max(filter(None, (until, batch.settled_at + timedelta(seconds=settle_seconds))))
+    return Unsettled(frozenset(matches), until)
 
 
 def _left(run: Run) -> QuerySet[Batch]:

@@ -49,12 +49,13 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Of the run that asks."""
+    """Of the run that asks. `only_new`: what was accepted once is never sent again, changed or not."""
 
     number: int
     now: datetime
     full: bool = False
     retry: bool = False
+    only_new: bool = False
 
 
 def fate(fingerprint: int, known: Known | None, run: Circumstances) -> Fate:

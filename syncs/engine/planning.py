@@ -4,8 +4,9 @@ A crash here discards the attempt: what it wrote carries the attempt's number, a
 counts. Nothing is sent from here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import nsmallest
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,21 +15,25 @@ import orjson
 from django.utils import timezone
 
 from destinations.contract import Mode
-from syncs.engine import duplicates, ledger, reasons
+from syncs.engine import duplicates, leftovers, reasons
 from syncs.engine.batches import Planned, pack
 from syncs.engine.calls import Way
+from syncs.engine.comparing import Change, Compared, compare
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
-from syncs.engine.plan import Circumstances, Fate, Known, clash, fate
+from syncs.engine.plan import Circumstances, Fate, Known, clash
 from syncs.engine.plan_writer import PlanWriter, discard
-from syncs.engine.staging import Entry, Span, Staging
+from syncs.engine.staging import Staging
 from syncs.models import Batch, Run
 from syncs.sources.base import Reader
 
 CHUNK_ROWS = 5_000
 
-Header = tuple[bytes, int, int, int, int, int]  # an Entry, plain
+# By a row's marks, whether its record is compared with the ledger (bytes.translate).
+_ROWS = bytes(not marks & (STOPPED | OUTSIDE) for marks in range(256))
+_COMPANIONS = bytes(not marks & STOPPED for marks in range(256))
+_COMPANIONS_OF_SENT = bytes(bool(marks & SENT) for marks in range(256))  # of a run with a limit
 
 
 @dataclass(slots=True)
@@ -47,24 +52,6 @@ class Totals:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A staged record that is to be sent."""
-
-    entry: Entry
-    known: Known | None
-    fate: Fate
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What one span of keys came to."""
-
-    sent: list[Change]
-    deferred: list[Entry]
-    unchanged: int
-
-
 class Planner:
     """One attempt at a run's plan."""
 
@@ -81,21 +68,26 @@ class Planner:
         self.run = run
         self.shape = shape
         self._way = way
-        self._only_new = way.mode is Mode.INSERT
         self._records_move = bool(way.target(run.sync.object_key).object.remote_id_key)
         self.totals = Totals()
+        self._unsettled = leftovers.Unsettled()
         self._lease = lease
         self._attempt = attempt
         self._pulse = pulse
         self._writer = PlanWriter(run, lease, attempt, run.sync.object_key)
         self._label = next(r.field.label for r in shape.rules if r.field.key == shape.upsert_key)
         self._when = Circumstances(
-            run.number, timezone.now(), full=run.full, retry=run.trigger == Run.Trigger.RETRY
+            run.number,
+            timezone.now(),
+            full=run.full,
+            retry=run.trigger == Run.Trigger.RETRY,
+            only_new=way.mode is Mode.INSERT,
         )
 
     def make(self, reader: Reader, sql: str, zone: ZoneInfo, scratch: Path) -> Totals:
         """Read, compare, write the batches. Raises what source, mapping, disk or lease have to say."""
         discard(self.run, self._lease)
+        self._unsettled = leftovers.unsettled(self.run, self._way.limits.settle_seconds)
         with Staging(scratch) as rows, Staging(scratch) as companions:
             with reader.read(sql, chunk_rows=CHUNK_ROWS) as found:
                 extracted = extract(
@@ -140,73 +132,6 @@ class Planner:
             columns = ", ".join(self.shape.primary_key)
             self._writer.rejected(reasons.of_repeated(self.run, self._attempt, twins, fields, columns))
 
-    # Comparing
-
-    def _compare(
-        self, staged: Staging, part: int, wanted: Callable[[int], bool] | None, *, last_wins: bool = False
-    ) -> Iterator[Compared]:
-        """Compare what is `wanted` (by position; None: all) with the ledger, span by span.
-
-        With `last_wins` the last of several entries with one key stands for all of them.
-        """
-        complete = self.run.keys is None
-        known_count = ledger.size(self.run.sync_id, self.run.generation) if complete else 0
-        for span in staged.spans(known_count):
-            self._lease.demand()
-            waiting: dict[bytes, Header] = {}
-            present: set[bytes] = set()
-            if wanted is None:
-                waiting = {header[0]: header for header in staged.headers(span)}
-            else:
-                for header in staged.headers(span):
-                    if not wanted(header[3]):
-                        present.add(header[0])
-                    elif not (last_wins and header[0] in waiting and waiting[header[0]][3] > header[3]):
-                        waiting[header[0]] = header
-            unchanged, changed = self._part_unchanged(span, part, waiting, present, complete=complete)
-            known = ledger.known(self.run, changed)
-            sent, deferred = [], []
-            for key, header in waiting.items():
-                entry = Entry(*header)
-                what = fate(entry.fingerprint, known.get(key), self._when)
-                if what is Fate.DEFER:
-                    deferred.append(entry)
-                else:
-                    sent.append(Change(entry, known.get(key), what))
-            sent.sort(key=lambda change: change.entry.position)
-            yield Compared(sent, deferred, unchanged)
-
-    def _part_unchanged(
-        self, span: Span, part: int, waiting: dict[bytes, Header], present: set[bytes], *, complete: bool
-    ) -> tuple[int, list[bytes]]:
-        """Take the unchanged out of `waiting`: how many, and which keys the ledger knows otherwise."""
-        unchanged = left = 0
-        changed: list[bytes] = []
-        full = self.run.full
-
-        def is_unchanged(header: Header, known: int | None) -> bool:
-            if self._only_new:  # what was inserted once is never inserted again
-                return known is not None
-            return header[1] == known and not full
-
-        entries: Iterable[tuple[bytes, int | None]]
-        if complete:
-            entries = ledger.between(self.run, part, span.start, span.end)
-        else:
-            entries = [(key, k.fingerprint) for key, k in ledger.known(self.run, list(waiting)).items()]
-        for key, fingerprint in entries:
-            header = waiting.pop(key, None)
-            if header is None:
-                left += key not in present
-            elif is_unchanged(header, fingerprint):
-                unchanged += 1
-            else:
-                waiting[key] = header
-                changed.append(key)
-        if complete and not part:
-            self.totals.left += left
-        return unchanged, changed
-
     # Writing
 
     def _write_rows(self, rows: Staging, marks: bytearray) -> None:
@@ -217,12 +142,16 @@ class Planner:
         self._writer.batches(packed, layout, stage=Batch.Stage.ROWS)
         self._writer.batches(pack(late, packings, size), layout, stage=Batch.Stage.LATE_ROWS)
 
+    def _compare(self, staged: Staging, part: int, wanted: bytes | None) -> Iterator[Compared]:
+        return compare(self.run, self._lease, staged, part, self._when, wanted=wanted)
+
     def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
         limit = self.run.limit
         kept: list[Change] = []
-        wanted = (lambda at: not marks[at] & (STOPPED | OUTSIDE)) if any(marks) else None
+        wanted = marks.translate(_ROWS) if any(marks) else None
         for compared in self._compare(rows, 0, wanted):
+            self.totals.left += compared.left
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
             for entry in compared.deferred:
@@ -253,12 +182,21 @@ class Planner:
                 remote_id=known.trusted_id if known is not None else "",
                 former_match=former,
                 in_doubt=known is not None and known.is_in_doubt,
-                not_before=known.settles_at if known is not None and change.fate is Fate.SEND_LATER else None,
+                not_before=self._not_before(change),
             )
             if planned.not_before is None:
                 yield planned
             else:
                 late.append(planned)
+
+    def _not_before(self, change: Change) -> datetime | None:
+        """Until when an unanswered request may take effect, of this row or of another with its upsert key."""
+        waits = []
+        if change.known is not None and change.fate is Fate.SEND_LATER:
+            waits.append(change.known.settles_at)
+        if change.entry.match in self._unsettled.matches:
+            waits.append(self._unsettled.until)
+        return max(filter(None, waits), default=None)
 
     def _is_rekeyed(self, line: bytes, known: Known) -> bool:
         """Whether the row has another upsert key now; the record that it may leave behind is told."""
@@ -289,12 +227,8 @@ class Planner:
 
         It counts for its row only where the row has no operation of its own.
         """
-        limited = self.run.limit is not None
-
-        def wanted(at: int) -> bool:
-            return bool(marks[at] & SENT) if limited else not marks[at] & STOPPED
-
-        for compared in self._compare(companions, 1, wanted, last_wins=True):
+        wanted = marks.translate(_COMPANIONS if self.run.limit is None else _COMPANIONS_OF_SENT)
+        for compared in self._compare(companions, 1, wanted):
             for entry in compared.deferred:
                 if not marks[entry.position]:
                     self.totals.unchanged -= 1

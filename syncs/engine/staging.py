@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import BufferedWriter, FileIO
-from itertools import accumulate
+from itertools import accumulate, chain, compress
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple, Self
@@ -28,6 +28,9 @@ SPAN_ROWS = 20_000  # about what one comparison holds
 YOUNG_SECONDS = 5.0  # a folder may be this old before its lock is there
 
 _HEADER = Struct("<16sqqIQI")
+_FINGERPRINT = Struct("<16sq24x")  # of a header: key and fingerprint
+_POSITION = Struct("<32xI12x")
+_KEY = Struct("<16s32x")
 
 
 class ScratchFull(Exception):
@@ -175,10 +178,32 @@ class Staging:
         return spans
 
     def headers(self, span: Span) -> Iterator[tuple[bytes, int, int, int, int, int]]:
-        """The headers in a span, as plain tuples in Entry's order."""
+        """The headers in a span, as plain tuples in Entry's order; those of one key in the order staged."""
+        return _HEADER.iter_unpack(self._packed(span))
+
+    def fingerprints(self, span: Span, wanted: bytes | None = None) -> dict[bytes, int]:
+        """The fingerprints in a span by key, of several with one key the last.
+
+        `wanted` has a byte for each position, 0 where a record is left out.
+        """
+        packed = self._packed(span)
+        pairs = _FINGERPRINT.iter_unpack(packed)
+        if wanted is None:
+            return dict(pairs)
+        positions = chain.from_iterable(_POSITION.iter_unpack(packed))
+        return dict(compress(pairs, map(wanted.__getitem__, positions)))
+
+    def has_repeated_key(self, span: Span) -> bool:
+        """Whether several headers in a span have one key."""
+        packed = self._packed(span)
+        return len(set(_KEY.iter_unpack(packed))) * _HEADER.size < len(packed)
+
+    def _packed(self, span: Span) -> bytes:
         held = self._heads[span.first : span.last + 1]
-        for spilled, heads in zip(self._spilled_heads.read(span.first, span.last), held, strict=True):
-            yield from _HEADER.iter_unpack(spilled + b"".join(heads))
+        spilled = self._spilled_heads.read(span.first, span.last)
+        return b"".join(
+            chain.from_iterable((piece, *heads) for piece, heads in zip(spilled, held, strict=True))
+        )
 
     def line(self, entry: Entry) -> bytes:
         """A staged record's JSON."""

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from syncadmin.lib.paging import public_id
@@ -13,6 +13,14 @@ from syncs.models import RejectedRow, Run, Sync
 from syncs.models.rejected_row import RejectedRowQuerySet
 
 GOING_ON = "going_on"
+PERIODS = {"24h": ("Last 24 hours", timedelta(days=1)), "7d": ("Last 7 days", timedelta(days=7))}
+# What the rows of a run came to: the words for a choice, and what counts them.
+ROWS = {
+    "arrived": ("Rows arrived", "accepted_count"),
+    "invalid": ("Rows stopped for their data", "invalid_count"),
+    "rejected": ("Rows refused there", "rejected_count"),
+    "in_doubt": ("Rows in doubt", "in_doubt_count"),
+}
 MOST_ROWS = 500  # that are chosen one by one
 
 
@@ -46,6 +54,16 @@ class RunFilter(forms.Form):
         ],
         required=False,
     )
+    rows = forms.ChoiceField(
+        label="With",
+        choices=[("", "Any rows"), *((name, words) for name, (words, _) in ROWS.items())],
+        required=False,
+    )
+    period = forms.ChoiceField(
+        label="Asked for",
+        choices=[("", "At any time"), *((name, words) for name, (words, _) in PERIODS.items())],
+        required=False,
+    )
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
@@ -65,6 +83,10 @@ class RunFilter(forms.Form):
             runs = runs.filter(status__in=Run.ACTIVE)
         elif asked.get("status"):
             runs = runs.filter(status=asked["status"])
+        if asked.get("rows"):  # a try brings none of its rows there
+            runs = runs.filter(**{f"{ROWS[asked['rows']][1]}__gt": 0}, dry_run=False)
+        if asked.get("period"):
+            runs = runs.filter(created_at__gte=timezone.now() - PERIODS[asked["period"]][1])
         zone = timezone.get_current_timezone()
         if asked.get("since"):
             runs = runs.filter(created_at__gte=datetime.combine(asked["since"], time.min, zone))
@@ -73,13 +95,21 @@ class RunFilter(forms.Form):
             runs = runs.filter(created_at__lt=datetime.combine(after, time.min, zone))
         return runs
 
+    def counted(self, runs: QuerySet[Run]) -> tuple[int, int] | None:
+        """How many rows of the asked kind these runs have, and how many runs; None where no kind is asked."""
+        kind = self.cleaned_data.get("rows")
+        if not kind:
+            return None
+        found = self.apply(runs).order_by().aggregate(rows=Sum(ROWS[kind][1]), runs=Count("pk"))
+        return found["rows"] or 0, found["runs"]
+
 
 class SendAgainForm(forms.Form):
-    """Which rows of a run to send again: those that are ticked, a group, or all that need attention."""
+    """Which rows of a run to send again: ticked ones, a group, a stage, or all that need attention."""
 
-    CHOSEN, GROUP, ALL = "chosen", "group", "all"
+    CHOSEN, GROUP, STAGE, ALL = "chosen", "group", "stage", "all"
 
-    what = forms.ChoiceField(choices=[(CHOSEN, "Ticked"), (GROUP, "Group"), (ALL, "All")])
+    what = forms.ChoiceField(choices=[(CHOSEN, "Ticked"), (GROUP, "Group"), (STAGE, "Stage"), (ALL, "All")])
     stage = forms.ChoiceField(choices=RejectedRow.Stage, required=False)
     problem = forms.CharField(max_length=60, required=False)
     field = forms.CharField(max_length=200, required=False, strip=False)
@@ -100,4 +130,6 @@ class SendAgainForm(forms.Form):
                 return found.filter(public_id__in=asked["rows"])
             case self.GROUP:
                 return found.filter(Q(stage=asked["stage"], problem=asked["problem"], field=asked["field"]))
+            case self.STAGE:
+                return found.filter(stage=asked["stage"])
         return found

@@ -1,7 +1,6 @@
 """The first page of a team: what is left to set up, what needs somebody, what ran last."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Sum
 from django.http import HttpResponse
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.forms.runs import PERIODS, ROWS
 from syncs.models import QueryModel, Run, Source, Sync, WorkerBeat
 from syncs.views.run_words import NO_WORKER
 
@@ -103,14 +103,15 @@ def _steps(request: TeamRequest) -> list[Step]:
     ]
 
 
-def _last_day(request: TeamRequest) -> dict[str, int | None]:
-    since = timezone.now() - timedelta(days=1)
-    return Run.objects.filter(team=request.team, created_at__gte=since, dry_run=False).aggregate(
-        arrived=Sum("accepted_count"),
-        refused=Sum("rejected_count"),
-        invalid=Sum("invalid_count"),
-        in_doubt=Sum("in_doubt_count"),
-    )
+def _last_day(request: TeamRequest) -> list[tuple[str, str, int]]:
+    """What the rows of the last day came to, as the list of runs counts them: (name, words, rows)."""
+    since = timezone.now() - PERIODS["24h"][1]
+    runs = Run.objects.filter(team=request.team, created_at__gte=since, dry_run=False)
+    found = runs.aggregate(**{name: Sum(column) for name, (_, column) in ROWS.items()})
+    return [
+        (name, words.removeprefix("Rows ").capitalize(), found[name] or 0)
+        for name, (words, _) in ROWS.items()
+    ]
 
 
 def _troubled_syncs(request: TeamRequest) -> list[Sync]:

@@ -88,9 +88,13 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
     start = _start(run, request.GET.get("newer" if back else "older", ""))
     page = run_groups.page_of(run, groups, start=start, back=back)
     listed = sum(one.count for one in groups)
+    stage = request.GET.get("stage", "") if group is None and kind == "attention" else ""
     total = {name: count for name, _, count in tabs(run)}.get(kind, 0)
+    of_stages = {"invalid": run.invalid_count, "rejected": run.rejected_count, "in_doubt": run.in_doubt_count}
+    total = of_stages.get(stage, total)
     return {
         "group": group,
+        "stage": stage,
         "groups": groups,
         "rows": page.objects,
         "newer": page.newer,
@@ -106,9 +110,9 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
 
 
 def _narrowed(params: QueryDict) -> tuple[run_groups.Group | None, Q]:
-    """The group that the address names, if it does."""
+    """The group that the address names, if it does; what it says of a stage alone narrows too."""
     if "problem" not in params:
-        return None, Q()
+        return None, Q(stage=params["stage"]) if params.get("stage") else Q()
     group = run_groups.Group(
         params.get("stage", ""), params.get("problem", ""), params.get("field", ""), count=0
     )

@@ -17,7 +17,7 @@ from syncadmin.lib import paging
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine import run as engine
-from syncs.forms.runs import RunFilter, SendAgainForm
+from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
 from syncs.models import RejectedRow, Run, Sync
 from syncs.models.rejected_row import RejectedRowQuerySet
 from syncs.views import run_groups, run_words
@@ -44,11 +44,11 @@ def runs(request: TeamRequest) -> HttpResponse:
     """The team's runs, the newest first."""
     form = RunFilter(request.GET, team=request.team)
     page = paging.newest_first(form.apply(runs_of(request)), request.GET)
-    return render(
-        request,
-        "syncs/runs/list.html",
-        {"section": "runs", "form": form, "page": page, "runs": page.objects},
-    )
+    shown = {"section": "runs", "form": form, "page": page, "runs": page.objects}
+    if (counts := form.counted(runs_of(request))) is not None:
+        kind = form.cleaned_data["rows"]
+        shown |= {"row_count": counts[0], "run_count": counts[1], "kind": kind, "words": ROWS[kind][0]}
+    return render(request, "syncs/runs/list.html", shown)
 
 
 @vary_on_headers("HX-Request")

@@ -16,7 +16,7 @@ from syncs.configuration.goals import fillings_of
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
-from syncs.models import Run, Sync, SyncDraft
+from syncs.models import QueryModel, Run, Sync, SyncDraft
 from syncs.views.sync_facts import (
     Mapped,
     in_words,
@@ -53,17 +53,24 @@ def syncs(request: TeamRequest) -> HttpResponse:
     chosen = next((one for one in connections if str(one.public_id) == connection), None)
     if chosen is not None:
         found = found.filter(connection=chosen)
+    wanted = request.GET.get("model", "")
+    models = list(QueryModel.objects.filter(team=request.team).only("name", "public_id").order_by("name"))
+    of_model = next((one for one in models if str(one.public_id) == wanted), None)
+    if of_model is not None:
+        found = found.filter(model=of_model)
     shown = list(_after(found, request)[: PAGE + 1])
     runs = last_runs(shown[:PAGE])
     context = {
         "section": "syncs",
         "lines": [Line(one, target_label(one), runs.get(one.pk)) for one in shown[:PAGE]],
         "older": shown[PAGE - 1].public_id if len(shown) > PAGE else None,
-        "is_filtered": bool(query or chosen),
+        "is_filtered": bool(query or chosen or of_model),
         "is_first_page": not request.GET.get("after"),
         "query": query,
         "connections": connections,
         "chosen": chosen,
+        "models": models,
+        "of_model": of_model,
         "draft": SyncDraft.objects.filter(team=request.team, user=request.user, sync=None).first()
         if request.may_edit
         else None,

@@ -237,7 +237,15 @@ def test_what_is_held_is_found_by_key_and_by_range(fold: Any) -> None:
     assert sorted(known) == sorted(keys)
     assert {one.fingerprint for one in known.values()} == {fingerprint("VP")}
 
-    found = [bytes(key) for key, _ in ledger.between(run, 0, b"\x00", b"\x80")]
-    found += [bytes(key) for key, _ in ledger.between(run, 0, b"\x80", None)]
-    assert sorted(found) == sorted(keys)
-    assert list(ledger.between(run, 1, b"\x00", None)) == []
+    low = ledger.fingerprints(run, 0, b"\x00", b"\x80")
+    high = ledger.fingerprints(run, 0, b"\x80", None)
+    assert all(key < b"\x80" for key in low) and all(key >= b"\x80" for key in high)
+    assert low | high == {key: fingerprint("VP") for key in keys}
+    assert ledger.fingerprints(run, 1, b"\x00", None) == {}
+
+
+def test_what_is_in_doubt_has_no_fingerprint(fold: Any) -> None:
+    run = fold({"1": (ACCEPTED, "VP"), "2": (UNPROVED, "VP")})
+
+    found = ledger.fingerprints(run, 0, b"\x00", None)
+    assert found == {ledger_key("1", 0): fingerprint("VP"), ledger_key("2", 0): None}

@@ -97,3 +97,32 @@ def test_a_run_that_may_not_look_stops_and_sends_nothing(scene: Scene, left: Run
     assert run.status == Run.Status.STOPPED
     assert "key" in run.stop_reason
     assert all(request.startswith(LOOK) for request in scene.requests())
+
+
+def test_another_row_with_the_upsert_key_waits_for_an_unanswered_request_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Person 1's new address was sent, the answer lost; then the address belongs to person 2."""
+    monkeypatch.setattr(deliver, "CANCEL_WAITS", timedelta(0))
+    scene.options(settle_seconds=2)
+    scene.rows = [person(1, email="old@acme.com"), person(3)]
+    scene.finish()
+    scene.change(1, email="shared@acme.com", title="B")
+    scene.sandbox.faults.set(job_seconds=1.5, job_spread=0, drop_after_next=50, only="POST /v2/bulk")
+
+    def on_change(run: Run) -> None:
+        if "POST /v2/bulk" in scene.requests():
+            cancel(run)
+
+    assert counts(finish_here(scene.start(), on_change=on_change))["in_doubt"] == 1
+    scene.sandbox.faults.set(job_seconds=0, overtake=True, drop_after_next=0)
+    scene.rows = [person(2, email="shared@acme.com", title="A"), person(3, title="Now")]
+    waits: set[str] = set()
+
+    run = finish_here(scene.start(), on_change=lambda run: waits.add(run.waits_for))
+
+    assert counts(run) == {"read": 2, "planned": 2, "accepted": 2, "left": 1}
+    assert scene.sandbox.wait_for_jobs()
+    assert scene.sandbox.leads()["shared@acme.com"].fields["title"] == "A"
+    assert any("unanswered" in text for text in waits)
+    assert run.batches.filter(stage=Batch.Stage.LATE_ROWS).get().row_count == 1, "nobody else waits"

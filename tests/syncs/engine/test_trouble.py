@@ -294,7 +294,7 @@ def test_a_value_that_goes_there_and_back_is_what_the_source_says(
 ) -> None:
     """A → B (answer lost, or job pending; run cancelled) → A ends as A, though B takes effect late."""
     monkeypatch.setattr(deliver, "CANCEL_WAITS", timedelta(seconds=0.3))
-    scene.options(settle_seconds=2)
+    scene.options(settle_seconds=4)  # planning may take a while where the machine is busy
     scene.rows = [person(1, title="A")]
     scene.finish()
     scene.change(1, title="B")
@@ -319,7 +319,7 @@ def test_a_value_that_goes_there_and_back_is_what_the_source_says(
     assert counts(run) == {"read": 1, "planned": 1, "accepted": 1}
     assert scene.sandbox.wait_for_jobs()
     assert scene.lead(1)["title"] == "A"
-    assert any("unanswered" in text for text in waits)
+    assert any("unanswered" in text or "an earlier run left" in text for text in waits)
     assert counts(scene.finish()) == {"read": 1, "unchanged": 1}
 
 

@@ -1,13 +1,18 @@
 """The overview of a team. Alice owns, Bob may only look, Charlie is a stranger."""
 
+import re
+from datetime import timedelta
+from html import unescape
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from syncadmin.teams.models import User
-from syncs.models import WorkerBeat
+from syncs.models import RejectedRow, Run, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
-from tests.syncs.engine.scene import Scene
-from tests.syncs.views.test_runs import acme, as_alice, text, url  # noqa: F401
+from tests.syncs.engine.scene import Scene, make_sync, person
+from tests.syncs.views.test_runs import acme, as_alice, make_run, text, url, world  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("acme")
 
@@ -23,3 +28,88 @@ def test_it_says_that_no_worker_is_there_and_what_to_do(as_alice: Client, scene:
 
 def test_an_empty_team_is_not_bothered_about_workers(as_alice: Client, alice: User) -> None:  # noqa: F811
     assert "No worker" not in text(as_alice.get(url("overview")))
+
+
+def totals(page) -> dict[str, str]:
+    """The totals of the last day: the number's address by its words."""
+    found = re.findall(r'<dt>([^<]+)</dt><dd><a href="([^"]+)">', page.content.decode())
+    return {words: unescape(address) for words, address in found}
+
+
+def test_each_number_of_the_last_day_leads_to_the_runs_whose_rows_it_counts(
+    as_alice: Client,  # noqa: F811
+    world: Scene,  # noqa: F811
+) -> None:
+    first = world.finish()  # 2 arrive, 1 is invalid, 1 held back, 1 refused
+    world.rows.append(person(6))
+    second = world.finish()  # 1 arrives; the invalid one is found again, the refused one waits
+    other = make_sync(team=world.team, connection=world.connection, name="other")
+    long_ago = make_run(world.team, other, 1, read_count=7, planned_count=7, accepted_count=7)
+    Run.objects.filter(pk=long_ago.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    make_run(world.team, other, 2, dry_run=True, read_count=9, invalid_count=9)  # a try
+
+    page = as_alice.get(url("overview"))
+
+    assert "Arrived 3 Stopped for their data 2 Refused there 1 In doubt 0" in text(page)
+    addresses = totals(page)
+    assert list(addresses) == ["Arrived", "Stopped for their data", "Refused there"]
+    wanted = {"Arrived": (3, [first, second]), "Stopped for their data": (2, [first, second])}
+    for words, (count, runs) in (wanted | {"Refused there": (1, [first])}).items():
+        listed = as_alice.get(addresses[words])
+        assert listed.context["row_count"] == count, words
+        assert listed.context["runs"] == runs[::-1], words
+        assert f": {count} , in {len(runs)} run" in text(listed)
+
+
+def test_the_runs_that_a_number_leads_to_lead_on_to_its_rows(
+    as_alice: Client,  # noqa: F811
+    world: Scene,  # noqa: F811
+) -> None:
+    run = world.finish()
+    for stage, words in (("invalid", "1 of their data"), ("rejected", "1 refused")):
+        listed = as_alice.get(url("runs", rows=stage))
+        rows = url("run_rows", run.public_id) + f"?show=attention&stage={stage}"
+        link = re.search(f'<a href="([^"]+)">{words}</a>', listed.content.decode())
+        assert link is not None
+        assert unescape(link[1]) == rows
+        shown = as_alice.get(rows).context
+        assert [row.stage for row in shown["rows"]] == [stage]
+        assert (shown["listed"], shown["total"], shown["has_pairs"]) == (1, 1, False)
+        assert rows in unescape(as_alice.get(url("run", run.public_id)).content.decode())
+
+
+def test_rows_of_a_stage_are_sent_again_and_no_others(as_alice: Client, world: Scene) -> None:  # noqa: F811
+    run = world.finish()
+    page = as_alice.get(url("run_rows", run.public_id, show="attention", stage="rejected"))
+    assert "1 row refused by Qualified" in text(page)
+    assert b'name="what" value="stage"' in page.content
+    as_alice.post(url("run_retry", run.public_id), {"what": "stage", "stage": "rejected"})
+    refused = RejectedRow.objects.get(run=run, stage="rejected")
+    assert Run.objects.latest("pk").keys == [refused.key_text]
+
+
+def test_rows_that_wait_have_a_list_for_each_reason(as_alice: Client, scene: Scene) -> None:  # noqa: F811
+    run = make_run(
+        scene.team,
+        scene.sync,
+        1,
+        status="stopped",
+        read_count=5,
+        deferred_count=2,
+        planned_count=3,
+        waiting_count=3,
+    )
+    rows = url("run_rows", run.public_id)
+    for name in ("overview", "runs", "syncs"):
+        page = as_alice.get(url(name)).content.decode()
+        assert f'href="{rows}?show=waiting">3</a>' in page, name
+        assert f'href="{rows}?show=deferred"' in page, name
+
+
+def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
+    as_alice: Client,  # noqa: F811
+    world: Scene,  # noqa: F811
+) -> None:
+    run = world.finish()
+    page = as_alice.get(url("overview")).content.decode()
+    assert f'<a href="{url("run_rows", run.public_id)}?show=attention">2 rows</a>' in page

@@ -405,7 +405,8 @@ def test_the_first_full_run_is_counted_and_confirmed_before_anything_is_sent(pag
     assert "data-refresh" in page.get("sync_first", sync.public_id)
     finish_here(count)
     text = page.get("sync_first", sync.public_id)
-    assert "<dt>New or changed</dt><dd>2</dd>" in text
+    waiting = reverse("run_rows", args=["acme", count.public_id]) + "?show=waiting"
+    assert f'<dt>New or changed</dt><dd><a href="{waiting}">2</a></dd>' in text
     assert f"Send 2 rows to {sync.connection.name}" in text
     assert "The one that" in text
     assert not sandbox.leads()
@@ -543,10 +544,26 @@ def test_the_list_is_paged_and_filters_survive(page, team, connection, sync):
     assert page.get("syncs", query="?after=nonsense").count("<tr>") == 51
 
 
+def test_the_list_is_narrowed_to_a_model(page, sync, model):
+    Sync.objects.create(
+        team=sync.team,
+        name="other",
+        model=model,
+        connection=sync.connection,
+        object_key="leads",
+        upsert_key="email",
+    )
+    text = page.get("syncs", query=f"?model={model.public_id}")
+    assert ">other</a>" in text
+    assert ">leads</a>" not in text
+    linked = reverse("syncs", args=["acme"]) + f"?model={model.public_id}"
+    assert f'<a href="{linked}">1</a>' in page.get("models")
+
+
 @pytest.mark.parametrize("count", [2, 50])
 def test_the_number_of_queries_does_not_grow(page, sync, count, django_assert_max_num_queries):
     _many(sync, count)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page.get("syncs")
     with django_assert_max_num_queries(14):
         page.get("sync", sync.public_id)
