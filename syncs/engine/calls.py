@@ -59,14 +59,22 @@ class Way:
         return found.label if found else ""
 
 
-def make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> Answer:
-    """One call, in a thread of its own: an answer, or the error that came instead."""
+def make(
+    adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out, *, leaving: bool = False
+) -> Answer:
+    """One call, in a thread of its own: an answer, or the error that came instead.
+
+    `leaving`: its run has ended, so that nothing more of it may begin.
+    """
     try:
         call = held.call
         if call is None:
             operations = held.payload.operations(held.batch.pk, mode, held.journal.positions(out))
             call = held.call = Call(held.call_id, operations)
-        answer = adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)
+        if out.state is None:
+            answer = adapter.send(target, call)
+        else:
+            answer = (adapter.leave if leaving else adapter.advance)(target, call, out.state)
     except Exception as error:  # every error is an answer; the conductor decides
         return error
     if not isinstance(answer, Pending) and (
