@@ -4,9 +4,10 @@ One installation serves all journeys of a test process; each has teams of its ow
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from tests.journeys.visitor import LARGE, Visitor
 from tests.syncadmin.supervisor.instance import IS_POSTGRES, database_at_hand, new_database
 
 Visit = Callable[..., Visitor]
-Open = Callable[..., Installation]
 
 _numbers = count(1)
 
@@ -47,25 +47,40 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(
-    chromium_path: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Installation]:
-    """An installation with everything running. It has nobody yet."""
-    folder = tmp_path_factory.mktemp("site")
+def prepared(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Made ready once, and copied for each installation that runs."""
+    folder = tmp_path_factory.mktemp("prepared")
     (folder / "data").mkdir()
-    site = Installation(folder, new_database(folder))
+    prepared = Installation(folder, new_database(folder))
     for command in (("migrate", "--verbosity", "0"), ("collectstatic", "--noinput", "--verbosity", "0")):
-        done = site.manage(*command)
+        done = prepared.manage(*command)
         assert done.returncode == 0, done.stderr
     if not IS_POSTGRES:
         with closing(sqlite3.connect(folder / "data" / "syncadmin.sqlite3")) as connection:
             connection.execute("pragma wal_checkpoint(truncate)")
-    with django_db_blocker.unblock(), database_at_hand(site):
+    return prepared
+
+
+@contextmanager
+def running(prepared: Installation, folder: Path, *options: str) -> Iterator[Installation]:
+    """A copy of the prepared installation, up with these options."""
+    shutil.copytree(prepared.data_dir, folder / "data")
+    site = Installation(folder, new_database(folder, prepared.database_name if IS_POSTGRES else ""))
+    with database_at_hand(site):
         try:
-            site.open()
+            site.open(*options)
             yield site
         finally:
             site.close()
+
+
+@pytest.fixture(scope="session")
+def site(
+    prepared: Installation, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    """An installation with everything running. It has nobody yet."""
+    with django_db_blocker.unblock(), running(prepared, tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture
