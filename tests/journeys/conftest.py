@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from syncadmin.teams.models import Membership
 from tests.journeys import chromium
 from tests.journeys.installation import Installation
+from tests.journeys.setting_up import FLAWED, LONGEST_TEXT, people, write_csv
 from tests.journeys.visitor import LARGE, Visitor
 from tests.syncadmin.supervisor.instance import IS_POSTGRES, database_at_hand, new_database
 
@@ -112,6 +113,33 @@ def acme(site: Installation) -> str:
     return slug
 
 
+@pytest.fixture(scope="session")
+def filled(site: Installation) -> str:
+    """The slug of a team with something on every page, which is there to be looked at.
+
+    Its people are alice@, bob@ (who may only look) and staff@ (who may enter the admin) at SLUG.example.
+    """
+    slug = "acme-filled"
+    site.add_team(slug, "Acme")
+    site.add_person("alice", slug)
+    site.add_person("bob", slug, Membership.Role.VIEWER)
+    site.add_person("staff", slug, is_staff=True)
+    files = site.data_dir / "files"
+    files.mkdir(exist_ok=True)
+    write_csv(files / f"{slug}.csv", [*FLAWED, *people(30, first=100)])
+    site.tell_sandbox("switches", longest_string=LONGEST_TEXT)
+    document = Path(__file__).with_name("filled.yaml")
+    for command in (
+        ("apply", str(document)),
+        ("run", "people-to-leads", "--team", slug),
+        ("run", "companies", "--team", slug),
+    ):
+        done = site.manage(*command)
+        assert done.returncode in {0, 1}, done.stdout + done.stderr
+    site.tell_sandbox("switches", longest_string=0)
+    return slug
+
+
 @pytest.fixture
 def alice(site: Installation, acme: str, visit: Visit) -> Visitor:
     """Owns Acme, and has signed in."""
@@ -119,23 +147,3 @@ def alice(site: Installation, acme: str, visit: Visit) -> Visitor:
     visitor.sign_in(site.add_person("alice", acme))
     visitor.sees("Set up Acme")
     return visitor
-
-
-@pytest.fixture
-def bob(site: Installation, acme: str, visit: Visit) -> Visitor:
-    """May only look at Acme, and has signed in."""
-    visitor = visit()
-    visitor.sign_in(site.add_person("bob", acme, Membership.Role.VIEWER))
-    return visitor
-
-
-@pytest.fixture
-def csv_file(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes rows to a file that can be chosen in a form."""
-
-    def write(text: str, name: str = "people.csv") -> Path:
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import requests
 from django.db import connections
 
+from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import Membership, Team, User
 from tests.syncadmin.supervisor.instance import Instance, free_port
 
@@ -40,6 +41,9 @@ class Installation(Instance):
             "SANDBOX": "1",
             "SANDBOX_PORT": str(self.sandbox_port),
             "STUCK_SECONDS": "20",
+            "SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",  # for configuration as code
+            "SANDBOX_API_KEY": API_KEY,
+            "TEAM": "acme-filled",
             "EMAIL_URL": "smtp://127.0.0.1:9",  # nobody is there; the pages behave as where somebody is
             "EMAIL_FROM": "Syncadmin <syncadmin@example.com>",
             **self.environment,

@@ -7,35 +7,19 @@ import pytest
 
 from destinations.sandbox.running import API_KEY
 from tests.journeys.installation import Installation
-from tests.journeys.setting_up import Row, add_source, add_sync, connect_sandbox, run_all, write_csv
+from tests.journeys.setting_up import (
+    FLAWED,
+    LONGEST_TEXT,
+    MENDED,
+    add_source,
+    add_sync,
+    connect_sandbox,
+    run_all,
+    write_csv,
+)
 from tests.journeys.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-LONGEST_TEXT = 255  # signs that the sandbox takes while these tests run
-
-FLAWED: list[Row] = [
-    (1, "good@flaws.example", "Ada", "Flaws"),
-    (2, "not an address", "Ben", "Flaws"),
-    (3, "", "Cem", "Flaws"),
-    (4, "twin@flaws.example", "Dora", "Flaws"),
-    (5, "twin@flaws.example", "Ed", "Flaws"),
-    (6, "same@flaws.example", "Fay", "Flaws"),
-    (7, "same@flaws.example", "Fay", "Flaws"),
-    (8, "long@flaws.example", "G" * 300, "Flaws"),
-    ("", "nokey@flaws.example", "Hal", "Flaws"),
-    (10, "ten@flaws.example", "Ida", "Flaws"),
-    (10, "eleven@flaws.example", "Jo", "Flaws"),
-]
-MENDED: list[Row] = [
-    (1, "good@flaws.example", "Ada", "Flaws"),
-    (2, "ben@flaws.example", "Ben", "Flaws"),
-    (3, "cem@flaws.example", "Cem", "Flaws"),
-    (4, "twin@flaws.example", "Dora", "Flaws"),
-    (6, "same@flaws.example", "Fay", "Flaws"),
-    (8, "long@flaws.example", "Gus", "Flaws"),
-    (10, "ten@flaws.example", "Ida", "Flaws"),
-]
 
 
 @pytest.fixture
