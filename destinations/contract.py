@@ -148,9 +148,14 @@ UNPROVED = Outcome(Verdict.UNPROVED)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The service works on it. `state` is JSON that `advance` needs to go on, after a restart too."""
+    """The call is not done. `state` is JSON that `advance` needs to go on, after a restart too.
+
+    `at_once`: the next step is ours and need not wait (a job that is not started yet); else the service
+    works on it, and is looked at again after a pause.
+    """
 
     state: Mapping[str, JSON]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +285,20 @@ class Adapter(ABC):
         raise ContractBroken(f"{self.label} declares look-ups but cannot find.")
 
     def advance(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
-        """Go on with a pending job. Never sends the operations again."""
+        """Go on with a pending job: its next step, or a look at it.
+
+        After an error, or where the process died, the same state comes again: a step that may have been
+        taken is looked at before it is taken again. TooMany where nothing was applied and nothing will be.
+        """
         raise ContractBroken(f"{self.label} answered Pending but cannot advance.")
+
+    def leave(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
+        """Go on with a job whose run has ended: begin nothing more of it.
+
+        Pending while what the service has of it may still take effect. Where a job runs on its own once
+        it is handed over, that is a look at it.
+        """
+        return self.advance(target, call, state)
 
     @classmethod
     def refusal(

@@ -131,8 +131,9 @@ class ObjectType:
     the fields that must be mapped, per mode and upsert key; a missing entry means the key alone.
     `seeds` are the fields that the mapping form opens with, in order. `finds` tells by which keys records
     can be looked up, and how many keys a look-up takes. `remote_id_key` is the upsert key that holds the
-    service's own id of the record, "" where none does. `note` is shown where records of this object were
-    written.
+    service's own id of the record, "" where none does. `missing_keys` gives the reason why a mode cannot go
+    by an upsert key. Fields whose names begin with `open_prefix` may be mapped though the service did not
+    list them ("": none may). `note` is shown where records of this object were written.
     """
 
     key: str
@@ -144,8 +145,14 @@ class ObjectType:
     seeds: tuple[str, ...] = ()
     finds: Mapping[str, int] = field(default_factory=dict)
     remote_id_key: str = ""
+    missing_keys: Mapping[tuple[Mode, str], str] = field(default_factory=dict)
+    open_prefix: str = ""
     companion: Companion | None = None
     note: str = ""
+
+    def keys_for(self, mode: Mode) -> tuple[str, ...]:
+        """The upsert keys by which the mode can go, the usual one first."""
+        return tuple(key for key in self.upsert_keys if (mode, key) not in self.missing_keys)
 
     @property
     def converges(self) -> frozenset[Mode]:

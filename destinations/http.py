@@ -170,8 +170,8 @@ class HttpClient:
                 with session(threads=1) as own:
                     self._exchange(exchange, own)
         except (requests.RequestException, HTTPError, OSError, failures.TooLarge) as error:
-            # Half an answer with an error status has said enough.
-            if exchange.status is None or exchange.status < 400:
+            # Half an answer with an error status has said enough, but to one who wants to read it.
+            if exchange.status is None or exchange.status < 400 or exchange.status in read:
                 raise failures.from_exception(error, self._place) from error
             exchange.reply_body = b""
         status, headers = exchange.status or 0, exchange.reply_headers

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache
 from importlib import import_module
 from inspect import isabstract
+from itertools import pairwise
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 
@@ -122,7 +123,7 @@ def faults_of(candidate: type[Adapter]) -> Iterator[str]:
         yield "there are no objects"
     yield from _repeated("object", [one.key for one in candidate.objects])
     for one in candidate.objects:
-        for fault in _faults_of_object(one, candidate.objects):
+        for fault in (*_faults_of_object(one, candidate.objects), *_faults_of_packings(candidate, one)):
             yield f"object {one.key}: {fault}"
 
 
@@ -144,13 +145,21 @@ def _faults_of_object(one: ObjectType, objects: tuple[ObjectType, ...]) -> Itera
             yield f"required fields are given for {mode} by {key}, which is not declared"
         elif mode is not Mode.INSERT and key not in fields:
             yield f"the required fields for {mode} by {key} leave out the key"
-    for key, count in one.finds.items():
-        if key not in one.upsert_keys or count < 1:
-            yield f"look-ups by {key} are declared, which is no upsert key, or take nothing"
+        elif (mode, key) in one.missing_keys:
+            yield f"required fields are given for {mode} by {key}, which is missing"
+    for mode, key in one.missing_keys:
+        if mode not in one.modes or key not in one.upsert_keys:
+            yield f"{mode} by {key} is missing with a reason, but not declared"
+    for mode in sorted(one.modes):
+        if one.upsert_keys and not one.keys_for(mode):
+            yield f"the mode {mode} has no upsert key"
+    for key, most in one.finds.items():
+        if key not in one.upsert_keys or most < 1:
+            yield f"it is looked up by {key}, which is no upsert key, or by none of them at a time"
     if one.remote_id_key and one.remote_id_key not in one.upsert_keys:
-        yield f"the key of the service's own ids, {one.remote_id_key}, is no upsert key"
+        yield f"the key of its remote id, {one.remote_id_key}, is no upsert key"
     if Mode.UPDATE in one.modes:
-        for key in one.upsert_keys:
+        for key in one.keys_for(Mode.UPDATE):
             if key != one.remote_id_key and key not in one.finds:
                 yield f"an update by {key} must look records up, and no look-up is declared"
     yield from _repeated("seed", list(one.seeds))
@@ -164,6 +173,20 @@ def _faults_of_object(one: ObjectType, objects: tuple[ObjectType, ...]) -> Itera
         yield f"its companion {companion.object} is no other object"
     elif companion.key_field not in other.upsert_keys:
         yield f"its companion's key {companion.key_field} is no upsert key of {other.key}"
+
+
+def _faults_of_packings(candidate: type[Adapter], one: ObjectType) -> Iterator[str]:
+    """The largest first, each worth while sooner than the one before, the last from one operation on."""
+    settings = {setting.key: setting.default for setting in candidate.settings}
+    for mode in sorted(one.modes):
+        packings = candidate.packings(one, mode, settings)
+        if not packings or packings[-1].least != 1:
+            yield f"no packing takes a single operation in mode {mode}"
+        if any(not 1 <= packing.per_call <= packing.per_batch for packing in packings):
+            yield f"a batch in mode {mode} holds less than a call"
+        for larger, smaller in pairwise(packings):
+            if not (larger.per_call > smaller.per_call and larger.least > smaller.least):
+                yield f"the packings in mode {mode} do not go from the largest to the smallest"
 
 
 def _faults_of_limits(limits: Limits) -> Iterator[str]:

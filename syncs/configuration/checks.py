@@ -79,6 +79,14 @@ def target_faults(draft: Draft, adapter: type[Adapter]) -> list[Fault]:
                 f"{target.label} are not known by `{draft.upsert_key}`{hint or f'; there is {known_keys}'}",
             )
         )
+    elif not faults and (why := target.missing_keys.get((Mode(draft.mode), draft.upsert_key))):
+        left = listed(target.keys_for(Mode(draft.mode)))
+        faults.append(
+            Fault(
+                ("upsert_key",),
+                f"`{draft.upsert_key}` cannot be the key in mode `{draft.mode}`: {why} There is {left}",
+            )
+        )
     return faults
 
 
@@ -141,6 +149,8 @@ def _no_field(adapter: type[Adapter], target: ObjectType, name: str, known: Iter
 
 def _is_unlisted(known: Iterable[Field], target: ObjectType, name: str) -> bool:
     """Whether the service told no list of the fields among which the name would be."""
+    if target.open_prefix and name.startswith(target.open_prefix) and name != target.open_prefix:
+        return True
     prefix = target.companion.prefix if target.companion is not None else None
     in_companion = prefix is not None and name.startswith(prefix)
     return any(

@@ -46,11 +46,11 @@ class Reading:
         assert out is not None  # noqa: S101 - a call that flies stands in its journal
         looking = out.state is not None
         match answer:
-            case Pending(state=state):
+            case Pending(state=state, at_once=at_once):
                 self._allowance.answered()
-                journal.pending(state, now)
+                journal.pending(state, now, is_look=not at_once)
                 self._give_up_overdue(journal, now)
-                return look_again(self._way.limits, out.looks), ""
+                return 0.0 if at_once else look_again(self._way.limits, out.looks), ""
             case RateLimited():
                 return after_refusal(answer), str(answer)
             case Temporary():

@@ -94,15 +94,20 @@ class Way:
         return found.label if found else ""
 
 
-def make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> Answer:
-    """One call, in a thread of its own: an answer, or the error that came instead."""
+def make(
+    adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out, *, leaving: bool = False
+) -> Answer:
+    """One call, in a thread of its own: an answer, or the error that came instead.
+
+    `leaving`: its run has ended, so that nothing more of it may begin.
+    """
     try:
         call = held.call
         if call is None:
             at = held.journal.positions(out)
             operations = held.payload.operations(held.batch.pk, mode, at, held.journal.remote_ids)
             call = held.call = Call(held.call_id, operations)
-        answer = _answer(adapter, target, call, out)
+        answer = _answer(adapter, target, call, out, leaving=leaving)
     except Exception as error:  # every error is an answer; the conductor decides
         return error
     if not isinstance(answer, Pending) and (
@@ -112,7 +117,9 @@ def make(adapter: Adapter, target: Target, held: Held, mode: Mode, out: Out) -> 
     return answer
 
 
-def _answer(adapter: Adapter, target: Target, call: Call, out: Out) -> Answer:
+def _answer(adapter: Adapter, target: Target, call: Call, out: Out, *, leaving: bool) -> Answer:
     if out.find:
         return adapter.find(target, call)
-    return adapter.send(target, call) if out.state is None else adapter.advance(target, call, out.state)
+    if out.state is None:
+        return adapter.send(target, call)
+    return (adapter.leave if leaving else adapter.advance)(target, call, out.state)

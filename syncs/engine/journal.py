@@ -152,13 +152,13 @@ class Journal:
     def positions(self, call: Out) -> Sequence[int]:
         return range(self.size) if call.at is None else call.at
 
-    def pending(self, state: Mapping[str, Any], now: datetime) -> None:
-        """The service works on the call."""
+    def pending(self, state: Mapping[str, Any], now: datetime, *, is_look: bool = True) -> None:
+        """The call is not done: the service works on it, or (`is_look` False) a step of ours is next."""
         call = self.calls[0]
         if call.state is None:
             call.since = now.isoformat()
         else:
-            call.looks += 1
+            call.looks += is_look
             call.missed = 0
         call.state = dict(state)
 

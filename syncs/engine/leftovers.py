@@ -107,7 +107,7 @@ def _look(
     due_at = timezone.now()
     if not _is_too_old(held, way, due_at):
         out = journal.left[0]
-        answer = make(adapter, way.target(batch.object_key), held, way.mode, out)
+        answer = make(adapter, way.target(batch.object_key), held, way.mode, out, leaving=True)
         due_at += timedelta(seconds=_enter(held, answer, way, allowance))
     else:
         journal.left.pop(0)
@@ -127,8 +127,9 @@ def _enter(held: Held, answer: Answer, way: Way, allowance: Allowance) -> float:
     """Enter an answer in the journal; the seconds until the next look. Raises what ends the run."""
     out = held.journal.left[0]
     match answer:
-        case Pending():
+        case Pending(state=state):
             allowance.answered()
+            out.state = dict(state)
             out.looks += 1
             out.missed = 0
             return answers.look_again(way.limits, out.looks)

@@ -275,7 +275,7 @@ def _test(request: TeamRequest, found: Connection) -> None:
         name = identity.account_name if identity else ""
         messages.success(request, f"The connection works{f': you are in {name}' if name else ''}.")
     else:
-        messages.error(request, found.health_reason)
+        messages.error(request, "The test failed. Why, and what to do, stands below.")
 
 
 def _find(request: TeamRequest, public_id: UUID) -> Connection:

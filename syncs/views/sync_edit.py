@@ -107,6 +107,8 @@ def sync_mode(request: TeamRequest, work: Work) -> HttpResponse:
             errors["mode"] = "Choose one of the modes that are offered."
         if upsert_key not in target.upsert_keys:
             errors["upsert_key"] = "Choose one of the keys."
+        elif not errors and (why_not := target.missing_keys.get((Mode(mode), upsert_key))):
+            errors["upsert_key"] = f"In mode {mode} this cannot be the key: {why_not}"
         if not errors:
             work.save(mode=mode, upsert_key=upsert_key)
             _know_fields(request, work)

@@ -255,6 +255,13 @@ def test_half_an_answer_with_an_error_status_has_said_enough():
         assert failure(client(line.url)).cause is Cause.SERVER
 
 
+def test_half_an_answer_is_not_given_to_an_adapter_that_reads_the_status_itself():
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n{"
+    with listening(says(head)) as line, pytest.raises(Temporary) as raised:
+        client(line.url).get("/jobs/1", read=(404,))
+    assert raised.value.cause is Cause.GARBLED
+
+
 # Failures of the wire
 
 

@@ -22,6 +22,7 @@ from destinations.contract import (
     Mode,
     ObjectType,
     Option,
+    Packing,
     Remedy,
     Scope,
     Setting,
@@ -175,10 +176,12 @@ def test_a_bad_fact_is_told(facts: dict[str, Any], fault: str) -> None:
         ({"required": {(Mode.INSERT, "email"): ("email",)}}, "required fields are given for insert by email"),
         ({"required": {(Mode.UPSERT, "phone"): ("phone",)}}, "required fields are given for upsert by phone"),
         ({"required": {(Mode.UPSERT, "email"): ("title",)}}, "for upsert by email leave out the key"),
-        ({"finds": {"phone": 5}}, "look-ups by phone are declared, which is no upsert key"),
-        ({"finds": {"email": 0}}, "or take nothing"),
+        ({"missing_keys": {(Mode.INSERT, "email"): "no"}}, "insert by email is missing with a reason"),
+        ({"missing_keys": {(Mode.UPSERT, "email"): "no"}}, "the mode upsert has no upsert key"),
+        ({"finds": {"phone": 1}}, "it is looked up by phone"),
+        ({"finds": {"email": 0}}, "by none of them at a time"),
+        ({"remote_id_key": "id"}, "the key of its remote id, id, is no upsert key"),
         ({"modes": frozenset(Mode), "missing_modes": {}}, "an update by email must look records up"),
-        ({"remote_id_key": "id"}, "the key of the service's own ids, id, is no upsert key"),
         ({"seeds": ("email", "email")}, "the seed email is declared twice"),
         ({"companion": Companion("", "companies", "domain", "email", "Company")}, "has no prefix"),
         ({"companion": Companion("c.", "firms", "domain", "email", "Company")}, "firms is no other object"),
@@ -190,6 +193,24 @@ def test_a_bad_fact_of_an_object_is_told(change: dict[str, Any], fault: str) -> 
     told = faults(objects=(replace(LEADS, **change), COMPANIES))
 
     assert any(one.startswith("object leads: ") and fault in one for one in told)
+
+
+@pytest.mark.parametrize(
+    ("packings", "fault"),
+    [
+        ((), "no packing takes a single operation in mode upsert"),
+        ((Packing(10, 10, least=2),), "no packing takes a single operation in mode upsert"),
+        ((Packing(10, 5),), "a batch in mode upsert holds less than a call"),
+        ((Packing(1, 5, least=3), Packing(10, 10)), "do not go from the largest to the smallest"),
+        ((Packing(10, 10), Packing(1, 5)), "do not go from the largest to the smallest"),
+        ((Packing(10, 10, least=3), Packing(1, 5)), ""),
+    ],
+)
+def test_packings_that_cannot_be_chosen_from_are_told(packings: tuple[Packing, ...], fault: str) -> None:
+    told = faults(packings=classmethod(lambda *_: packings))
+
+    assert [one for one in told if one == f"object leads: {fault}" or fault in one] == told
+    assert bool(told) == bool(fault)
 
 
 def test_an_object_declared_twice_is_told() -> None:

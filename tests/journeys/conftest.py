@@ -4,9 +4,10 @@ One installation serves all journeys of a test process; each has teams of its ow
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from pytest_django import DjangoDbBlocker
 from syncadmin.teams.models import Membership
 from tests.journeys import chromium
 from tests.journeys.installation import Installation
+from tests.journeys.setting_up import FLAWED, LONGEST_TEXT, people, write_csv
 from tests.journeys.visitor import LARGE, Visitor
 from tests.syncadmin.supervisor.instance import IS_POSTGRES, database_at_hand, new_database
 
 Visit = Callable[..., Visitor]
-Open = Callable[..., Installation]
 
 _numbers = count(1)
 
@@ -47,25 +48,40 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(
-    chromium_path: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Installation]:
-    """An installation with everything running. It has nobody yet."""
-    folder = tmp_path_factory.mktemp("site")
+def prepared(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Made ready once, and copied for each installation that runs."""
+    folder = tmp_path_factory.mktemp("prepared")
     (folder / "data").mkdir()
-    site = Installation(folder, new_database(folder))
+    prepared = Installation(folder, new_database(folder))
     for command in (("migrate", "--verbosity", "0"), ("collectstatic", "--noinput", "--verbosity", "0")):
-        done = site.manage(*command)
+        done = prepared.manage(*command)
         assert done.returncode == 0, done.stderr
     if not IS_POSTGRES:
         with closing(sqlite3.connect(folder / "data" / "syncadmin.sqlite3")) as connection:
             connection.execute("pragma wal_checkpoint(truncate)")
-    with django_db_blocker.unblock(), database_at_hand(site):
+    return prepared
+
+
+@contextmanager
+def running(prepared: Installation, folder: Path, *options: str) -> Iterator[Installation]:
+    """A copy of the prepared installation, up with these options."""
+    shutil.copytree(prepared.data_dir, folder / "data")
+    site = Installation(folder, new_database(folder, prepared.database_name if IS_POSTGRES else ""))
+    with database_at_hand(site):
         try:
-            site.open()
+            site.open(*options)
             yield site
         finally:
             site.close()
+
+
+@pytest.fixture(scope="session")
+def site(
+    prepared: Installation, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    """An installation with everything running. It has nobody yet."""
+    with django_db_blocker.unblock(), running(prepared, tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture
@@ -97,6 +113,33 @@ def acme(site: Installation) -> str:
     return slug
 
 
+@pytest.fixture(scope="session")
+def filled(site: Installation) -> str:
+    """The slug of a team with something on every page, which is there to be looked at.
+
+    Its people are alice@, bob@ (who may only look) and staff@ (who may enter the admin) at SLUG.example.
+    """
+    slug = "acme-filled"
+    site.add_team(slug, "Acme")
+    site.add_person("alice", slug)
+    site.add_person("bob", slug, Membership.Role.VIEWER)
+    site.add_person("staff", slug, is_staff=True)
+    files = site.data_dir / "files"
+    files.mkdir(exist_ok=True)
+    write_csv(files / f"{slug}.csv", [*FLAWED, *people(30, first=100)])
+    site.tell_sandbox("switches", longest_string=LONGEST_TEXT)
+    document = Path(__file__).with_name("filled.yaml")
+    for command in (
+        ("apply", str(document)),
+        ("run", "people-to-leads", "--team", slug),
+        ("run", "companies", "--team", slug),
+    ):
+        done = site.manage(*command)
+        assert done.returncode in {0, 1}, done.stdout + done.stderr
+    site.tell_sandbox("switches", longest_string=0)
+    return slug
+
+
 @pytest.fixture
 def alice(site: Installation, acme: str, visit: Visit) -> Visitor:
     """Owns Acme, and has signed in."""
@@ -104,23 +147,3 @@ def alice(site: Installation, acme: str, visit: Visit) -> Visitor:
     visitor.sign_in(site.add_person("alice", acme))
     visitor.sees("Set up Acme")
     return visitor
-
-
-@pytest.fixture
-def bob(site: Installation, acme: str, visit: Visit) -> Visitor:
-    """May only look at Acme, and has signed in."""
-    visitor = visit()
-    visitor.sign_in(site.add_person("bob", acme, Membership.Role.VIEWER))
-    return visitor
-
-
-@pytest.fixture
-def csv_file(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes rows to a file that can be chosen in a form."""
-
-    def write(text: str, name: str = "people.csv") -> Path:
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write

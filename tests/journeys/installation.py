@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import requests
+from django.db import connections
 
 from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import Membership, Team, User
-from tests.syncadmin.supervisor.instance import ALIAS, Instance, free_port
+from tests.syncadmin.supervisor.instance import Instance, free_port
 
 PASSWORD = "correct horse"
 ENCRYPTION_KEY = "c2VjcmV0IG9ubHkgaW4gdGhlIHRlc3RzLCAzMiBieXQ="  # encrypts what these tests make up
@@ -18,24 +19,14 @@ ENCRYPTION_KEY = "c2VjcmV0IG9ubHkgaW4gdGhlIHRlc3RzLCAzMiBieXQ="  # encrypts what
 Result = TypeVar("Result")
 
 
-def aside(act: Callable[[], Result]) -> Result:
-    """Do it in a thread: Playwright keeps a loop running in this one, where Django refuses its database."""
-    from django.db import connections
-
-    def work() -> Result:
-        try:
-            return act()
-        finally:
-            connections[ALIAS].close()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
-
-
 @dataclass
 class Installation(Instance):
     port: int = field(default_factory=free_port)
     sandbox_port: int = field(default_factory=free_port)
+
+    @property
+    def alias(self) -> str:
+        return f"pages_{self.port}"
 
     @property
     def env(self) -> dict[str, str]:
@@ -50,6 +41,9 @@ class Installation(Instance):
             "SANDBOX": "1",
             "SANDBOX_PORT": str(self.sandbox_port),
             "STUCK_SECONDS": "20",
+            "SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",  # for configuration as code
+            "SANDBOX_API_KEY": API_KEY,
+            "TEAM": "acme-filled",
             "EMAIL_URL": "smtp://127.0.0.1:9",  # nobody is there; the pages behave as where somebody is
             "EMAIL_FROM": "Syncadmin <syncadmin@example.com>",
             **self.environment,
@@ -67,20 +61,35 @@ class Installation(Instance):
 
     # Its people
 
-    def add_team(self, slug: str, name: str = "") -> None:
-        aside(lambda: Team.objects.using(ALIAS).create(slug=slug, name=name or slug.title()))
+    def aside(self, act: Callable[[], Result]) -> Result:
+        """Do it in a thread: Playwright keeps a loop running in ours, where Django refuses its database."""
 
-    def add_person(self, name: str, team: str, role: Membership.Role = Membership.Role.OWNER) -> str:
+        def work() -> Result:
+            try:
+                return act()
+            finally:
+                connections[self.alias].close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(work).result()
+
+    def add_team(self, slug: str, name: str) -> None:
+        self.aside(lambda: Team.objects.using(self.alias).create(slug=slug, name=name))
+
+    def add_person(
+        self, name: str, team: str, role: Membership.Role = Membership.Role.OWNER, *, is_staff: bool = False
+    ) -> str:
         """Their e-mail address."""
 
         def act() -> str:
-            email = f"{name}@{team}.example"
-            user = User.objects.db_manager(ALIAS).create_user(email, PASSWORD)
-            of = Team.objects.using(ALIAS).get(slug=team)
-            Membership.objects.using(ALIAS).create(team=of, user=user, role=role)
-            return email
+            users = User.objects.db_manager(self.alias)
+            make = users.create_superuser if is_staff else users.create_user
+            user = make(f"{name}@{team}.example", PASSWORD)
+            of = Team.objects.using(self.alias).get(slug=team)
+            Membership.objects.using(self.alias).create(team=of, user=user, role=role)
+            return user.email
 
-        return aside(act)
+        return self.aside(act)
 
     # What the sandbox was sent
 
@@ -106,6 +115,3 @@ def _answers(address: str) -> bool:
             return reply.status == 200
     except OSError:
         return False
-
-
-__all__ = ["API_KEY", "PASSWORD", "Installation", "aside"]

@@ -10,10 +10,36 @@ from tests.journeys.visitor import Visitor
 HEADER = ("id", "email", "given_name", "company")
 Row = tuple[object, ...]
 
+LONGEST_TEXT = 255  # signs that the sandbox takes where a row is to be too long for it
 
-def people(count: int, *, host: str = "analytical.example") -> list[Row]:
+# One row of each kind that needs attention or is held back, and what their owner makes of them.
+FLAWED: list[Row] = [
+    (1, "good@flaws.example", "Ada", "Flaws"),
+    (2, "not an address", "Ben", "Flaws"),
+    (3, "", "Cem", "Flaws"),
+    (4, "twin@flaws.example", "Dora", "Flaws"),
+    (5, "twin@flaws.example", "Ed", "Flaws"),
+    (6, "same@flaws.example", "Fay", "Flaws"),
+    (7, "same@flaws.example", "Fay", "Flaws"),
+    (8, "long@flaws.example", "G" * 300, "Flaws"),
+    ("", "nokey@flaws.example", "Hal", "Flaws"),
+    (10, "ten@flaws.example", "Ida", "Flaws"),
+    (10, "eleven@flaws.example", "Jo", "Flaws"),
+]
+MENDED: list[Row] = [
+    (1, "good@flaws.example", "Ada", "Flaws"),
+    (2, "ben@flaws.example", "Ben", "Flaws"),
+    (3, "cem@flaws.example", "Cem", "Flaws"),
+    (4, "twin@flaws.example", "Dora", "Flaws"),
+    (6, "same@flaws.example", "Fay", "Flaws"),
+    (8, "long@flaws.example", "Gus", "Flaws"),
+    (10, "ten@flaws.example", "Ida", "Flaws"),
+]
+
+
+def people(count: int, *, host: str = "analytical.example", first: int = 1) -> list[Row]:
     """So many rows without a flaw, of one company."""
-    return [(n, f"ada{n}@{host}", f"Ada {n}", "Analytical Engines") for n in range(1, count + 1)]
+    return [(n, f"ada{n}@{host}", f"Ada {n}", "Analytical Engines") for n in range(first, first + count)]
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> Path:

@@ -12,10 +12,6 @@ from pytest_django import DjangoDbBlocker
 from tests.syncadmin.supervisor.instance import IS_POSTGRES, Instance, database_at_hand, new_database
 
 
-def _name_of(address: str) -> str:
-    return address.split("?")[0].rsplit("/", 1)[1]
-
-
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Instance:
     """Migrated once; copied for every test."""
@@ -33,7 +29,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Instance:
 @pytest.fixture
 def instance(migrated: Instance, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Instance]:
     shutil.copytree(migrated.data_dir, tmp_path / "data")
-    template = _name_of(migrated.database_url) if IS_POSTGRES else ""
+    template = migrated.database_name if IS_POSTGRES else ""
     instance = Instance(tmp_path, new_database(tmp_path, template))
     with django_db_blocker.unblock(), database_at_hand(instance):
         yield instance

@@ -28,7 +28,7 @@ from syncadmin.supervisor.processes import MARK
 from syncadmin.teams.models import Team
 from syncs.models import QueryModel, Run, Source, Sync
 
-ALIAS = "instance"  # of its database, in this process
+ALIAS = "instance"
 IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
 
 
@@ -48,6 +48,15 @@ class Instance:
     database_url: str
     environment: dict[str, str] = field(default_factory=dict)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def alias(self) -> str:
+        """Of its database, in this process, while that is at hand."""
+        return ALIAS
+
+    @property
+    def database_name(self) -> str:
+        return self.database_url.split("?")[0].rsplit("/", 1)[1]
 
     @property
     def data_dir(self) -> Path:
@@ -211,16 +220,16 @@ class Instance:
 
 @contextlib.contextmanager
 def database_at_hand(instance: Instance) -> Iterator[None]:
-    """While this lasts, ALIAS is the instance's database in this process."""
+    """While this lasts, Django knows the instance's database by its alias."""
     config = environ.Env.db_url_config(instance.database_url)
     options = {**settings.DATABASES["default"].get("OPTIONS", {}), **config.get("OPTIONS", {})}
-    connections.databases[ALIAS] = {**settings.DATABASES["default"], **config, "OPTIONS": options}
+    connections.databases[instance.alias] = {**settings.DATABASES["default"], **config, "OPTIONS": options}
     try:
         yield
     finally:
-        connections[ALIAS].close()
-        del connections[ALIAS]
-        del connections.databases[ALIAS]
+        connections[instance.alias].close()
+        del connections[instance.alias]
+        del connections.databases[instance.alias]
 
 
 def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:

@@ -37,6 +37,8 @@ class Acme(contract.Adapter):
             modes=frozenset({Mode.UPSERT, Mode.INSERT}),
             missing_modes={Mode.UPDATE: "Acme cannot tell whether somebody is there."},
             required={(Mode.INSERT, "email"): ("email", "last_name")},
+            missing_keys={(Mode.INSERT, "external_id"): "Acme gives the id itself."},
+            open_prefix="extra.",
             companion=Companion("company.", "companies", "domain", "email", "Company"),
         ),
         ObjectType("companies", "Companies", ("domain",), frozenset({Mode.UPSERT})),
@@ -100,6 +102,11 @@ def test_defaults_are_upsert_by_the_first_key() -> None:
         ({"mode": "upsrt"}, "mode", "there is no mode `upsrt`; did you mean `upsert`?"),
         ({"mode": "update"}, "mode", "Acme cannot tell whether somebody is there."),
         ({"upsert_key": "mail"}, "upsert_key", "People are not known by `mail`; did you mean `email`?"),
+        (
+            {"mode": "insert", "upsert_key": "external_id"},
+            "upsert_key",
+            "`external_id` cannot be the key in mode `insert`: Acme gives the id itself. There is `email`",
+        ),
     ],
 )
 def test_what_the_destination_does_not_take_is_told(change: Mapping[str, str], at: str, message: str) -> None:
@@ -128,6 +135,12 @@ def test_without_the_destinations_list_any_name_may_be_a_field() -> None:
     unlisted = [replace(field, verified=field.key == "email") for field in FIELDS]
     assert faults(EMAIL, Filling("Custom__c", column="score"), fields=unlisted) == []
     assert faults(EMAIL, Filling("Custom__c", column="score"), fields=None) == []
+
+
+def test_a_name_under_the_open_prefix_may_be_mapped_without_being_listed() -> None:
+    assert faults(EMAIL, Filling("extra.Plan", column="score")) == []
+    assert faults(EMAIL, Filling("extra.", column="score")) != []
+    assert faults(EMAIL, Filling("Extra.Plan", column="score")) != []
 
 
 def test_only_the_part_without_a_list_takes_any_name() -> None:

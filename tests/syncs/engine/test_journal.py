@@ -301,6 +301,17 @@ def test_an_outage_uses_up_no_attempt() -> None:
     assert journal.call.failures == 0
 
 
+def test_a_step_of_ours_is_no_look_at_the_job() -> None:
+    journal = Journal(2)
+    journal.pending({"job": "7", "step": "upload"}, NOW, is_look=False)
+    journal.pending({"job": "7", "step": "start"}, NOW, is_look=False)
+    assert journal.call is not None
+    assert (journal.call.looks, journal.call.state) == (0, {"job": "7", "step": "start"})
+
+    journal.pending({"job": "7"}, NOW)
+    assert journal.call.looks == 1
+
+
 def test_only_looks_that_fail_in_a_row_give_a_job_up() -> None:
     journal = Journal(1)
     journal.pending({"job": "1"}, NOW)
