@@ -13,6 +13,7 @@ from syncs.models import FieldMapping
 
 COLUMN, FIELD = "column:", "field:"  # what a select's value begins with; the rest is the name as it is
 FIXED, NAMED = "value", "name"  # a fixed value instead of a column; a field by its typed name
+TYPED = "typed"  # a column by its typed name, where there are too many to choose from in every row
 MOST_ROWS = 1_000
 PARTS = ("source", "value", "field", "name", "empty", "default", "steps")
 PLACES = {"column": "source", "steps": "source", "value": "value", "empty": "empty"}
@@ -64,7 +65,27 @@ def read_rows(data: Mapping[str, Any]) -> list[Row]:
     """The rows of a submitted form, in their order, blank ones too."""
     told = str(data.get("rows", ""))
     count = min(int(told), MOST_ROWS) if told.isascii() and told.isdigit() and len(told) < 9 else 0
-    return [_row({part: data.get(f"row-{at}-{part}", "") for part in PARTS}) for at in range(count)]
+    return [_row(_parts(data, f"row-{at}-")) for at in range(count)]
+
+
+def _parts(data: Mapping[str, Any], place: str) -> dict[str, str]:
+    """A row of the form as it is kept: what was typed into `column` and `to` is what is chosen elsewhere."""
+    parts = {part: str(data.get(place + part, "")) for part in PARTS}
+    if parts["source"] == TYPED:
+        column = str(data.get(f"{place}column", ""))
+        parts["source"] = COLUMN + column if column.strip() else ""
+    if f"{place}to" in data:
+        parts["name"] = str(data[f"{place}to"]).strip()
+        parts["field"] = NAMED if parts["name"] else ""
+    return parts
+
+
+def choose_known(rows: Iterable[Row], known: Iterable[str]) -> None:
+    """Where a field that the form can offer was typed by its name, it counts as chosen."""
+    names = set(known)
+    for row in rows:
+        if row.field == NAMED and row.key in names:
+            row.field, row.name = FIELD + row.key, ""
 
 
 def stored_rows(rows: Iterable[Row]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from destinations.contract import Field
 from syncadmin.teams.access import TeamRequest
 from syncs.forms.sync_proposals import BLANK_ROWS
-from syncs.forms.sync_rows import FIELD, Row, read_rows
+from syncs.forms.sync_rows import FIELD, Row, choose_known, read_rows
 from syncs.forms.sync_words import EMPTY
 from syncs.views.sync_columns import describe_with_samples
 from syncs.views.sync_draft import Work, companion_of, refresh_fields
@@ -15,6 +15,7 @@ from syncs.views.sync_edit import behind, leave, page, step
 from syncs.views.sync_save import check_mapping
 
 MORE_ROWS = 3
+MOST_OPTIONS = 2_500  # in all selects of the page; beyond, names are typed, with one list to pick from
 
 
 @step
@@ -43,11 +44,14 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         if not any(row.is_blank for row in rows):
             rows += [Row() for _ in range(BLANK_ROWS)]
     fields = work.fields or []
+    choose_known(rows, (one.key for one in fields))
+    about = {one.name: one for one in columns.offered}
     return page(
         request,
         work,
         "mapping",
-        rows=rows,
+        lines=[(row, about.get(row.column or "")) for row in rows],
+        is_typed=len(rows) * (len(about) + len(fields)) > MOST_OPTIONS,
         wrong=wrong,
         has_errors=any(row.errors for row in rows),
         columns=columns,

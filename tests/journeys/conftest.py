@@ -94,10 +94,10 @@ def visit(site: Installation, browser: Browser) -> Iterator[Visit]:
     with ExitStack() as stack:
         visitors: list[Visitor] = []
 
-        def begin(at: Installation = site, **options: Any) -> Visitor:
+        def begin(at: Installation | None = None, **options: Any) -> Visitor:
             context = browser.new_context(**{"viewport": LARGE, "reduced_motion": "reduce", **options})
             stack.callback(context.close)
-            visitors.append(Visitor(at, context))
+            visitors.append(Visitor(at or site, context))
             return visitors[-1]
 
         yield begin

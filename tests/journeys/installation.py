@@ -49,6 +49,12 @@ class Installation(Instance):
             **self.environment,
         }
 
+    def stop(self) -> None:
+        """As its operator stops it."""
+        for process in self.started:
+            process.terminate()
+            process.wait(40)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"

@@ -22,14 +22,14 @@ class Visitor:
     site: Installation
     context: BrowserContext
     complaints: list[str] = field(default_factory=list)
-    page: Page = field(init=False)
+    page: Page = field(default=None)  # type: ignore[assignment]  # a new one
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE / 3)
         self.context.on("console", self._hear)
         self.context.on("weberror", lambda error: self.complaints.append(f"Script: {error.error}"))
         self.context.on("request", self._watch)
-        self.page = self.context.new_page()
+        self.page = self.page or self.context.new_page()
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A page that answers 4xx or 5xx on purpose is a line in the console too; tests look at those pages.

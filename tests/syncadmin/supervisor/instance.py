@@ -227,8 +227,10 @@ def database_at_hand(instance: Instance) -> Iterator[None]:
     try:
         yield
     finally:
-        connections[instance.alias].close()
-        del connections[instance.alias]
+        for connection in connections.all(initialized_only=True):
+            if connection.alias == instance.alias:
+                connection.close()
+                del connections[instance.alias]
         del connections.databases[instance.alias]
 
 

@@ -165,7 +165,7 @@ def test_a_key_that_is_empty_or_repeated_is_told_with_examples_and_saved_when_wa
     shown = page(browser.post("/t/acme/models/add/", data))
 
     assert "In 1 of 4 rows the primary key is empty, for example in row 4" in shown
-    assert "1 of 4 rows have a primary key that another row has too" in shown
+    assert "1 of 4 rows has a primary key that another row has too" in shown
     assert "<code><bdi>1</bdi></code>" in shown
     assert not QueryModel.objects.exists()
 
