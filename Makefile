@@ -1,10 +1,11 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test lint format bench lock
+.PHONY: help setup setup-dev demo up test chaos lint format bench lock
 
 RUN := .venv/bin/python
 MANAGE := $(RUN) manage.py
 PROCESSES ?= 2
+SEEDS ?= 50
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,6 +33,9 @@ up: setup  ## Migrate, then run web and workers until Ctrl-C
 test: setup-dev  ## Run the tests, on SQLite and on PostgreSQL
 	$(RUN) -m pytest -q -n $(PROCESSES)
 	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES)
+
+chaos: setup-dev  ## Kill it and break its world, SEEDS=50 times (or SEEDS=120-149); logs to var/chaos.log
+	CHAOS_SEEDS=$(SEEDS) $(RUN) -m pytest tests/chaos -q -p tests.chaos.log -p no:randomly -n $(PROCESSES)
 
 lint: setup-dev  ## Check style, types, layers, migrations and production settings
 	$(RUN) -m ruff check .

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.chaos import people
+from tests.chaos.log import seeds
 from tests.chaos.world import StandIn, World
 from tests.postgres import SUPERUSER, postgres, postgres_server, postgres_source
 
@@ -18,8 +19,11 @@ __all__ = ["postgres_server", "postgres_source"]
 
 pytest.register_assert_rewrite("tests.chaos.truth")
 
-SEEDS = int(os.environ.get("CHAOS_SEEDS", "0"))  # 0 is the short form, in the ordinary suite
-long_form = pytest.mark.skipif(not SEEDS, reason="the long form: CHAOS_SEEDS=50 pytest tests/chaos")
+SEEDS = seeds(os.environ.get("CHAOS_SEEDS", ""))  # none is the short form, in the ordinary suite
+long_form = pytest.mark.skipif(not SEEDS, reason="the long form: make chaos SEEDS=50")
+DATABASE = (
+    "postgres" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
+)  # unless a test names one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,12 +55,12 @@ def make_world(
     tmp_path_factory: pytest.TempPathFactory,
     templates: dict[str, tuple[Path, str]],
 ) -> Iterator[Callable[..., World]]:
-    """Build worlds: make_world(database="sqlite", seed=0, rows=…, faults=…, extra=…, arguments=…)."""
+    """Build worlds: make_world(database=DATABASE, seed=0, rows=…, faults=…, extra=…, arguments=…)."""
     with ExitStack() as closing:
 
         def build(
             *,
-            database: str = "sqlite",
+            database: str = DATABASE,
             seed: int = 0,
             rows: list[people.Row] | None = None,
             faults: dict[str, Any] | None = None,

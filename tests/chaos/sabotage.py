@@ -18,7 +18,7 @@ from django.db import transaction
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncadmin.settings")
 django.setup()
 
-from syncs.engine import batches, journal, lease, ledger, settle  # noqa: E402 - needs the settings
+from syncs.engine import batches, journal, lease, ledger, leftovers, settle  # noqa: E402 - needs the settings
 from syncs.models import Batch  # noqa: E402
 
 Reader: TypeAlias = Callable[[Batch, batches.Payload], journal.Journal]
@@ -123,6 +123,11 @@ def jobs_are_forgotten() -> None:
     _replace(settle, "keep", forgetful)
 
 
+def left_jobs_are_forgotten() -> None:
+    """Nobody waits for a job that an earlier run left at the destination."""
+    _replace(leftovers, "watch", lambda *_, **__: None)
+
+
 FAULTS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -133,6 +138,7 @@ FAULTS: dict[str, Callable[[], None]] = {
         no_settling_time,
         dead_calls_are_forgotten,
         jobs_are_forgotten,
+        left_jobs_are_forgotten,
     )
 }
 

@@ -11,6 +11,7 @@ from tests.chaos.world import SYNC, World, wait_until
 # A slow job takes less than the settling time, and longer than two runs take to start and end.
 SLOW_JOB = 8 if SEEDS else 4
 PACE = f"poll_seconds: 0.2\nsettle_seconds: {SLOW_JOB + 2}"
+IMPATIENT = "poll_seconds: 0.2\nsettle_seconds: 0"
 HOWS = ("lost", "overtaken", "killed", "stopped", "sent again")
 
 
@@ -46,7 +47,7 @@ def there_and_back(world: World, how: str) -> None:
             world.stand_in.account(key="another-key")
             world.stand_in.faults(next=[])
         else:
-            world.manage("cancel", world.runs()[-1]["public_id"])
+            world.manage("cancel", str(world.runs()[-1]["public_id"]))
         process.wait(60)
         assert world.runs()[-1]["status"] == ("stopped" if how == "stopped" else "cancelled"), world.tail()
 
@@ -54,6 +55,34 @@ def there_and_back(world: World, how: str) -> None:
     world.stand_in.faults(next=[], latency=[0, 0.1])
     world.change(row.id, given_name=row.columns["given_name"])
     world.run(seconds=200)
+    wait_until(lambda: world.stand_in.state()["unfinished_jobs"] == 0, 30, "the slow job")
+    assert_truth(world)
+    assert_quiet(world)
+
+
+def left_behind(world: World) -> None:
+    """A value goes A → B → A; B's job is at work when its run is stopped, and takes effect much later.
+
+    Wants a world without a settling time: it is the job itself that must be waited for.
+    """
+    world.run()
+    row = world.good_rows[3]
+    world.stand_in.faults(latency=[SLOW_JOB, SLOW_JOB])
+    world.change(row.id, given_name="B")
+    jobs = world.stand_in.state()["counts"]["jobs"]
+    process = world.start("run", SYNC, "--json", log="b")
+    world.stand_in.wait_for(30, jobs=jobs + 1)
+    time.sleep(0.5)
+    world.stand_in.account(key="another-key")
+    assert process.wait(30) == 2, world.tail()
+    assert world.runs()[-1]["status"] == "stopped"
+    world.noted("cancel")
+    assert world.stand_in.state()["unfinished_jobs"] == 1, "B has not taken effect"
+
+    world.stand_in.account(key="right-key")
+    world.stand_in.faults(latency=[0, 0.1])
+    world.change(row.id, given_name=row.columns["given_name"])
+    world.run()
     wait_until(lambda: world.stand_in.state()["unfinished_jobs"] == 0, 30, "the slow job")
     assert_truth(world)
     assert_quiet(world)

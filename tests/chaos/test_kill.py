@@ -1,6 +1,6 @@
 """Kill -9 at random moments, until the run is done: foreground, worker, pool, supervisor, the whole tree.
 
-The short form is in the ordinary suite; `CHAOS_SEEDS=50 pytest tests/chaos` is the long one.
+The short form is in the ordinary suite, on the suite's database; `make chaos SEEDS=50` is the long one.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from tests.chaos import people
-from tests.chaos.conftest import SEEDS, long_form
+from tests.chaos.conftest import DATABASE, SEEDS, long_form
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
 from tests.chaos.truth import assert_nothing_lost, assert_quiet, assert_truth
 from tests.chaos.world import QUICK, SYNC, World, wait_until
 
 DATABASES = ("sqlite", "postgres")
-FOREGROUND = [(DATABASES[seed % 2], seed) for seed in range(SEEDS)] or [("sqlite", 0)]
-SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in range(max(SEEDS, 1))]
+FOREGROUND = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [(DATABASE, 0)]
+SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in SEEDS or [0]]
 KILLS, ROWS, LONGEST = (6, 400, 8) if SEEDS else (2, 60, 3)
 
 

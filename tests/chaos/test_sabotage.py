@@ -12,9 +12,16 @@ from tests.chaos.world import World
 LEASE_SECONDS = 4
 
 
-def sabotaged(make_world: Callable[..., World], fault: str, *, rows: int = 20, extra: str = "") -> World:
+def sabotaged(
+    make_world: Callable[..., World],
+    fault: str,
+    *,
+    rows: int = 20,
+    pace: str = stories.PACE,
+    extra: str = "",
+) -> World:
     """A world whose product has a fault, and a lease of a few seconds."""
-    world = make_world(rows=people.people(rows, 7), batch_size=5, pace=stories.PACE, extra=extra)
+    world = make_world(rows=people.people(rows, 7), batch_size=5, pace=pace, extra=extra)
     world.program = ("-m", "tests.chaos.sabotage")
     world.environment |= {"SABOTAGE": fault, "LEASE_SECONDS": str(LEASE_SECONDS)}
     world.manage(
@@ -60,13 +67,26 @@ def test_jobs_that_are_not_written_down_are_noticed(make_world: Callable[..., Wo
         stories.killed_once(sabotaged(make_world, "jobs_are_forgotten"), jobs=3)
 
 
+@long_form
+def test_a_job_that_nobody_waits_for_is_noticed(make_world: Callable[..., World]) -> None:
+    with pytest.raises(AssertionError, match="every valid row arrived, with its last values"):
+        stories.left_behind(sabotaged(make_world, "left_jobs_are_forgotten", pace=stories.IMPATIENT))
+
+
 @pytest.mark.parametrize("how", stories.HOWS if SEEDS else ["overtaken"])
 def test_a_to_b_and_back_to_a_ends_as_a(make_world: Callable[..., World], how: str) -> None:
     stories.there_and_back(make_world(rows=people.people(20, 7), batch_size=5, pace=stories.PACE), how)
 
 
 @long_form
-@pytest.mark.parametrize("seed", range(max(1, SEEDS // 5)))
+def test_a_job_that_a_stopped_run_left_does_not_undo_what_came_later(
+    make_world: Callable[..., World],
+) -> None:
+    stories.left_behind(make_world(rows=people.people(20, 7), batch_size=5, pace=stories.IMPATIENT))
+
+
+@long_form
+@pytest.mark.parametrize("seed", SEEDS[::5] or [0])
 def test_a_worker_that_slept_through_its_lease_does_no_harm(
     make_world: Callable[..., World], seed: int
 ) -> None:
