@@ -136,7 +136,12 @@ def line(label: str, name: str, *, required: bool = False) -> str:
 
 def choice(label: str, name: str, options: Iterable[str]) -> str:
     """A labelled choice in a form."""
-    inside = "".join(f"<option>{escape(each)}</option>" for each in options)
+    return choice_of(label, name, [(each, each) for each in options])
+
+
+def choice_of(label: str, name: str, options: Iterable[tuple[str, str]]) -> str:
+    """A labelled choice of values that have labels."""
+    inside = "".join(f'<option value="{escape(value)}">{escape(said)}</option>' for value, said in options)
     return f'<label>{escape(label)}<br><select name="{name}">{inside}</select></label>'
 
 

@@ -1,6 +1,5 @@
 """Destinations: the connections of a team, the gallery of what there is, a connection's page."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -17,10 +16,11 @@ from django.views.decorators.http import require_POST
 
 from destinations import accounts, connect, registry
 from destinations.admin.standing import budget_lines, outage_words
+from destinations.auth import OAuth
 from destinations.contract import Adapter, Mode, ObjectType, Scope
 from destinations.errors import DestinationError
 from destinations.models import Connection
-from destinations.sandbox.running import API_KEY
+from destinations.sandbox.service import API_KEY, services
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
@@ -59,11 +59,15 @@ class Offer:
 
 def has_sandbox(key: str) -> bool:
     """Whether the operator offers a look-alike of this destination."""
-    return settings.SANDBOX and importlib.util.find_spec(f"destinations.sandbox.{key}") is not None
+    return settings.SANDBOX and key in services()
 
 
-def sandbox_url() -> str:
-    return f"http://127.0.0.1:{settings.SANDBOX_PORT}"
+def sandbox_options(adapter: type[Adapter]) -> dict[str, str]:
+    """The settings that lead to the look-alike of a destination: to its API, and to its sign-in."""
+    place = f"http://127.0.0.1:{settings.SANDBOX_PORT}{services()[adapter.key].prefix}"
+    hosts = {auth.host_setting: auth.host for auth in adapter.auths if isinstance(auth, OAuth)}
+    published = {"base_url": adapter.base_url, **hosts}
+    return {name: place + urlsplit(address).path.rstrip("/") for name, address in published.items()}
 
 
 def is_sandbox(connection: Connection) -> bool:
@@ -111,7 +115,7 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
         connection = save_connection(
             form.instance,
             credentials={adapter.auth.field: Secret(API_KEY)} if in_sandbox else key_form.secrets,
-            options={"base_url": sandbox_url()} if in_sandbox else key_form.options,
+            options=sandbox_options(adapter) if in_sandbox else key_form.options,
             reserve_percent=form.cleaned_data["reserve_percent"],
             same_account=None,
         )

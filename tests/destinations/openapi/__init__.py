@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
@@ -44,9 +45,11 @@ class Facts:
     def check_request(self, method: str, path: str, body: Any = None) -> None:
         """The method and path exist and the JSON body (None: no body) is one that they take.
 
-        `path` is as sent, with ids in place and without the base URL. A query is ignored.
+        `path` is as sent, with ids in place and without the base URL. Of a query the names are checked
+        (of `id[gt]` the name `id`), not the values: services tend to ignore a name that they do not know.
         """
         operation = self._operation(self._requests, method, path)
+        self._check_query(operation, f"{method} {path}")
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if content is None:
             if body is not None:
@@ -76,6 +79,16 @@ class Facts:
             raise OutsideTheFacts(f"{template} takes no {method}.")
         operation: Mapping[str, Any] = paths[template][method.lower()]
         return operation
+
+    def _check_query(self, operation: Mapping[str, Any], where: str) -> None:
+        parameters = (
+            _followed(self._requests, each["$ref"]) if "$ref" in each else each
+            for each in operation.get("parameters", ())
+        )
+        known = {each["name"] for each in parameters if each["in"] == "query"}
+        for name, _ in parse_qsl(where.partition("?")[2], keep_blank_values=True):
+            if name.partition("[")[0] not in known:
+                raise OutsideTheFacts(f"{where.partition('?')[0]} knows no {name} in a query.")
 
     def _check(self, document: Mapping[str, Any], schema: Mapping[str, Any], body: Any, where: str) -> None:
         whole = {"components": document["components"], **schema}

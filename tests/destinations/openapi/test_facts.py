@@ -8,6 +8,7 @@ from tests.destinations.openapi import OutsideTheFacts, load
 
 QUALIFIED = load("qualified")
 PER_OBJECT = load("qualified_per_object")
+SALESLOFT = load("salesloft")
 
 LEAD = {
     "entity": "lead",
@@ -107,3 +108,61 @@ def test_the_style_with_one_path_per_object_takes_items_without_entity() -> None
     )
     with pytest.raises(OutsideTheFacts):
         PER_OBJECT.check_answer("GET", "/bulk/jobs/7", 200, {"job": {"status": "completed"}})
+
+
+def test_a_query_may_name_only_what_the_reference_names() -> None:
+    QUALIFIED.check_request("GET", "/v2/leads?email=ann@x.test&after=1")
+    with pytest.raises(OutsideTheFacts, match="knows no mail in a query"):
+        QUALIFIED.check_request("GET", "/v2/leads?mail=ann@x.test")
+    SALESLOFT.check_request("GET", "/v2/people?email_addresses[]=a@x.test&custom_fields[Plan]=Pro")
+    SALESLOFT.check_request("GET", "/v2/bulk_jobs/7/results?id[gt]=5&status=error&per_page=100")
+    with pytest.raises(OutsideTheFacts, match="knows no email_address in a query"):
+        SALESLOFT.check_request("GET", "/v2/people?email_address=a@x.test")
+
+
+PERSON = {"upsert_key": "email_address", "email_address": "ann@x.test", "title": None}
+ACCOUNT = {"upsert_key": "domain", "domain": "x.test", "custom_fields": {"Tier": "A"}}
+
+
+def test_upserts_and_uploads_of_them_are_requests_of_salesloft() -> None:
+    SALESLOFT.check_request("POST", "/v2/person_upserts", PERSON)
+    SALESLOFT.check_request("POST", "/v2/account_upserts", ACCOUNT)
+    SALESLOFT.check_request("PUT", "/v2/accounts/7", {"size": "50", "archived": True})
+    SALESLOFT.check_request("POST", "/v2/bulk_jobs/7/job_data", {"data": [PERSON] * 5000})
+    SALESLOFT.check_request("PUT", "/v2/bulk_jobs/7", {"ready_to_execute": True})
+    SALESLOFT.check_request("DELETE", "/v2/bulk_jobs/7")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        ("POST", "/v2/person_upserts", {"person": PERSON}, "person"),
+        ("POST", "/v2/person_upserts", {**PERSON, "company_name": "X"}, "company_name"),
+        ("POST", "/v2/person_upserts", {**PERSON, "upsert_key": "domain"}, "domain"),
+        ("POST", "/v2/person_upserts", {"email_address": "ann@x.test"}, "upsert_key"),
+        ("POST", "/v2/person_upserts", {**PERSON, "do_not_contact": None}, "boolean"),
+        ("POST", "/v2/person_upserts", {**PERSON, "job_seniority": "boss"}, "boss"),
+        ("POST", "/v2/people", PERSON, "upsert_key"),
+        ("POST", "/v2/accounts", {"domain": "x.test"}, "name"),
+        ("POST", "/v2/account_upserts", {**ACCOUNT, "size": 50}, "string"),
+        ("POST", "/v2/account_upserts", {**ACCOUNT, "custom_fields": [{"Tier": "A"}]}, "object"),
+        ("POST", "/v2/bulk_jobs", {"type": "account/upsert"}, "account/upsert"),
+        ("POST", "/v2/bulk_jobs/7/job_data", {"data": [PERSON] * 5001}, "too long"),
+        ("PATCH", "/v2/people/7", {"title": "VP"}, "takes no PATCH"),
+        ("GET", "/v2/peoples", None, "no path"),
+    ],
+)
+def test_what_salesloft_does_not_describe_is_refused(method: str, path: str, body: Any, said: str) -> None:
+    with pytest.raises(OutsideTheFacts, match=said):
+        SALESLOFT.check_request(method, path, body)
+
+
+def test_an_answer_of_salesloft_has_its_envelope() -> None:
+    job = {"id": 7, "type": "person/upsert", "state": "open", "total": 0, "processed": 0, "errors": 0}
+    SALESLOFT.check_answer("GET", "/v2/bulk_jobs/7", 200, {"data": job})
+    for body in (job, {"data": {**job, "state": "failed"}}, {"data": {"id": 7}}, {"data": [job]}, None):
+        with pytest.raises(OutsideTheFacts):
+            SALESLOFT.check_answer("GET", "/v2/bulk_jobs/7", 200, body)
+    SALESLOFT.check_answer("POST", "/v2/people", 422, {"errors": {"phone": ["is required"]}})
+    with pytest.raises(OutsideTheFacts):
+        SALESLOFT.check_answer("POST", "/v2/people", 422, {"error": "phone is required"})
