@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -30,10 +30,18 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The queue", ("django_q.ormq", "django_q.failure", "django_q.success", "django_q.schedule")),
 )
 IN_THE_NAV = {
-    "syncs.rejectedrow", "syncs.run", "syncs.batch", "destinations.exchange", "syncs.sync", "syncs.querymodel",
-    "syncs.source", "destinations.connection", "destinations.remoteaccount", "teams.team", "teams.user",
+    *SECTIONS[0][1],
+    *SECTIONS[1][1],
+    "teams.team",
+    "teams.user",
     "admin.logentry",
-}  # fmt: skip
+}
+
+NAMES = {
+    "admin.logentry": "Who did what",
+    "django_q.ormq": "Tasks that wait",
+    "django_q.failure": "Tasks that failed",
+}
 
 
 class Site(admin.AdminSite):
@@ -49,7 +57,7 @@ class Site(admin.AdminSite):
                 response: Any = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not response.is_rendered:
                     response.render()
-                return response  # type: ignore[no-any-return]
+                return response
 
         return super().admin_view(update_wrapper(in_their_zone, view), cacheable)
 
@@ -60,21 +68,21 @@ class Site(admin.AdminSite):
             return redirect("admin:index")
         return sign_in_as_somebody_else(request)
 
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("password_change")
 
-    def password_change_done(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("profile")
 
     def each_context(self, request: Any) -> dict[str, Any]:
         context = super().each_context(request)
         listed = [model for section in context["available_apps"] for model in section["models"]]
         return context | {
-            "nav": [model for model in listed if model["label"] in IN_THE_NAV and model["admin_url"]],
+            "nav": [
+                model | {"is_here": request.path.startswith(model["admin_url"])}
+                for model in listed
+                if model["label"] in IN_THE_NAV and model["admin_url"]
+            ],
         }
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -87,6 +95,7 @@ class Site(admin.AdminSite):
         }
         for label, (_, model) in models.items():
             model["label"] = label
+            model["name"] = NAMES.get(label, model["name"])
         if app_label is not None:
             return found
         named = {label for _, labels in SECTIONS for label in labels}

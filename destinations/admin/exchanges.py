@@ -226,4 +226,4 @@ class ExchangeAdmin(HistoryAdmin):
 
 
 def _headers(headers: dict[str, str]) -> SafeString:
-    return preformatted("\n".join(f"{name}: {personal.words(value)}" for name, value in headers.items()))
+    return preformatted("\n".join(f"{name}: {personal.mentions(value)}" for name, value in headers.items()))

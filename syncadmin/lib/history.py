@@ -94,7 +94,7 @@ class HistoryList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.title = capfirst(str(self.opts.verbose_name_plural))
+        self.title = getattr(self.model_admin, "heading", "") or capfirst(str(self.opts.verbose_name_plural))
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
@@ -124,13 +124,13 @@ class HistoryList(ChangeList):
         counter = Counter(self.queryset, self.list_per_page)
         back = "newer" in request.GET
         start = self._start(request.GET.get("newer" if back else "older", ""))
-        order = [column for column in self.get_ordering(request, self.queryset.order_by()) if column]
+        order = [str(column) for column in self.get_ordering(request, self.queryset.order_by())]
         found = sliced(self.queryset, order, start, back=back, size=self.list_per_page)
         if found.objects:
             self.newer = _id_of(found.objects[0]) if found.has_before else ""
             self.older = _id_of(found.objects[-1]) if found.has_after else ""
         self.paginator = counter
-        self.result_list = found.objects  # type: ignore[assignment]  # read, never filtered again
+        self.result_list = found.objects
         self.result_count = counter.count
         is_narrowed = bool(self.query or self.has_active_filters)
         self.full_result_count = None if is_narrowed else counter.count  # all there is: no "show all"
@@ -161,12 +161,13 @@ class HistoryList(ChangeList):
 class HistoryAdmin(admin.ModelAdmin):
     """Pages to look at: nothing can be added, changed or deleted by them.
 
-    `list_fields` are all that a list reads of a row. `about` says what a list holds. `hides_in_lists` and
-    `hides` tell where personal data is hidden and can be asked for. Looking needs Django's permission to
-    view.
+    `list_fields` are all that a list reads of a row; `heading` and `about` say what it holds.
+    `hides_in_lists` and `hides` tell where personal data is hidden and can be asked for. Looking needs
+    Django's permission to view.
     """
 
     list_fields: ClassVar[Sequence[str]] = ()
+    heading: ClassVar[str] = ""
     about: ClassVar[str] = ""
     hides_in_lists: ClassVar[bool] = False
     list_per_page = A_PAGE
@@ -192,10 +193,10 @@ class HistoryAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return HistoryList
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what the filters use: "key starts with a" would tell what is hidden, and read the table."""
         allowed = set()
-        for one in self.get_list_filter(request):
+        for one in self.list_filter:
             if isinstance(one, str):
                 allowed |= {one, f"{one}__exact", f"{one}__isnull"}
             else:
@@ -222,13 +223,14 @@ class HistoryAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         if not (request.method == "POST" and SHOW in request.POST and self.hides_in_lists):
             return super().changelist_view(request, extra_context)
+        shown = {"is_shown": True} | (extra_context or {})
         with personal.shown():
-            response = super().changelist_view(_as_get(request), extra_context)
+            response = super().changelist_view(_as_get(request), shown)
             listed = getattr(response, "context_data", None) and response.context_data.get("cl")  # type: ignore[attr-defined]
             if not listed:
                 return response
             _log_list(request, listed)
-            return response.render()  # type: ignore[attr-defined, no-any-return]  # while it is shown
+            return response.render()  # type: ignore[attr-defined]  # while it is shown
 
     # Pages
 
@@ -293,9 +295,9 @@ class HistoryAdmin(admin.ModelAdmin):
         offered = {offer for offer, _ in self._offered(request, instance)}
         if name not in offered:
             raise PermissionDenied
-        act = self.get_actions(request)[name][0]
-        answer = act(self, request, self.model._default_manager.filter(pk=instance.pk))
-        return answer or HttpResponseRedirect(request.get_full_path())  # type: ignore[return-value]
+        act: Any = dict(self.get_actions(request))[name]
+        answer = act[0](self, request, self.model._default_manager.filter(pk=instance.pk))
+        return answer or HttpResponseRedirect(request.get_full_path())
 
     def _offered(self, request: HttpRequest, instance: Model) -> list[tuple[str, str]]:
         may = self.get_actions(request)
@@ -349,7 +351,7 @@ def _log_list(request: HttpRequest, listed: HistoryList) -> None:
     searched = " It was found by a search." if listed.query else ""
     rows = listed.result_list
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user=request.user,  # type: ignore[misc]  # nobody else comes here
         content_type=ContentType.objects.get_for_model(listed.model),
         object_repr=f"{len(rows)} {listed.opts.verbose_name_plural} in a list"[:200],
         action_flag=CHANGE,

@@ -9,7 +9,7 @@ leaves a hint of its shape: names, lengths and kinds stay, so that most trouble 
 - `values`    JSON: field names stay, values become hints
 - `body`      what went over the wire: JSON over several lines, whole or cut off
 - `words`     a sentence that may quote values: they become "[hidden]"
-- `mentions`  what a team wrote itself, such as a query: only e-mail addresses and telephone numbers go
+- `mentions`  what is of no person, such as a query or a header: only e-mail addresses go
 - `address`   a URL: the same for its query, and for what names people in its path
 """
 
@@ -30,7 +30,7 @@ _is_shown: ContextVar[bool] = ContextVar("personal_data_is_shown", default=False
 _EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=/?&]+(?:@|%40)[^\s@\"'<>()\[\]{},;:=/?&]+", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d\S*)?")
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*")
-_QUOTED = re.compile(r'"(?!\[)[^"]+"|(?<!\w)\'[^\']+\'(?!\w)')
+_QUOTED = re.compile(r'"[^"]+"|(?<!\w)\'[^\']+\'(?!\w)')
 _PLAIN_NAME = re.compile(r"[A-Za-z_$][\w.$\[\]-]{0,60}")
 _MANY_DIGITS = re.compile(r"(?<![\w-])\+?\d[\d ()./-]{5,}\d(?![\w-])")
 # In JSON that was cut off: a text (the last may have no end), or a plain word; what follows a text tells
@@ -100,12 +100,13 @@ def words(sentence: str, known: Iterable[object] = ()) -> str:
         before = r"(?<!\w)" if one[0].isalnum() else ""
         after = r"(?!\w)" if one[-1].isalnum() else ""
         sentence = re.sub(before + re.escape(one) + after, HIDDEN, sentence, flags=re.IGNORECASE)
-    return mentions(_QUOTED.sub(lambda found: found[0][0] + HIDDEN + found[0][-1], sentence))
+    sentence = _QUOTED.sub(lambda found: found[0][0] + HIDDEN + found[0][-1], sentence)
+    return mentions(_MANY_DIGITS.sub(HIDDEN, sentence))
 
 
 def mentions(told: str) -> str:
-    """A text of a team's own, such as a query: it stays as it is, but for e-mail addresses and the like."""
-    return told if is_shown() else _MANY_DIGITS.sub(HIDDEN, _EMAIL.sub(HIDDEN, told))
+    """A text that is of no person, such as a query or a header: it stays, but for e-mail addresses."""
+    return told if is_shown() else _EMAIL.sub(HIDDEN, told)
 
 
 def address(url: str) -> str:
@@ -142,6 +143,8 @@ def _name(name: str) -> str:
 
 
 def _hint(value: str) -> str:
+    if value.isdecimal():
+        return f"[{len(value):,} {'digit' if len(value) == 1 else 'digits'}]"
     length = f"{len(value):,} {'character' if len(value) == 1 else 'characters'}"
     if _EMAIL.fullmatch(value):
         return f"[e-mail address, {length}]"
@@ -149,8 +152,9 @@ def _hint(value: str) -> str:
         return f"[web address, {length}]"
     if _DATE.fullmatch(value):
         return "[date and time]" if len(value) > len("2026-01-31") else "[date]"
-    kind = "digits" if _NUMBER.fullmatch(value) else "blanks" if value.isspace() else "text"
-    return f"[{kind}, {length}]"
+    if _NUMBER.fullmatch(value):
+        return f"[number, {length}]"
+    return f"[blanks, {length}]" if value.isspace() else f"[{length}]"
 
 
 def _token(found: re.Match[str]) -> str:

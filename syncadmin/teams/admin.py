@@ -1,13 +1,18 @@
-"""Users and teams in the Django admin, for the staff of the installation."""
+"""Users and teams in the Django admin, for the staff of the installation, and what the staff did there."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
+from syncadmin.lib.history import HistoryAdmin
+from syncadmin.lib.shown import link, moment, short
 from syncadmin.teams.models import Membership, Team, User
 
 
@@ -25,12 +30,18 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """People are known by their e-mail address; there is no user name."""
+    """People are known by their e-mail address; there is no user name.
 
+    Who did something here cannot be deleted, as the log of it would go too; nor can many at once.
+    """
+
+    about = "Everybody who can sign in. Who left is made inactive: what they did stays known."
+    show_full_result_count = False
+    actions = None
     add_form = UserCreationForm
     inlines = (MembershipInline,)
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "teams")
+    list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")
@@ -46,9 +57,16 @@ class UserAdmin(DjangoUserAdmin):
         ),
     )
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and LogEntry.objects.filter(user=obj).exists():
+            return False
+        return super().has_delete_permission(request, obj)
+
 
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin):
+    about = "The tenants: everything that users make belongs to exactly one."
+    show_full_result_count = False
     inlines = (MembershipInline,)
     list_display = ("name", "slug", "member_count", "created_at")
     search_fields = ("name", "slug")
@@ -66,8 +84,77 @@ class TeamAdmin(admin.ModelAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):
+    about = "Who is on which team, and what they may do there."
+    show_full_result_count = False
     list_display = ("user", "team", "role", "created_at")
-    list_filter = ("role", "team")
+    list_filter = ("role",)
     list_select_related = ("user", "team")
     search_fields = ("user__email", "team__name")
     autocomplete_fields = ("user", "team")
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(HistoryAdmin):
+    """What the staff did in these pages, looking at personal data included."""
+
+    heading = "Who did what"
+    about = "What the staff did in these pages: whose personal data they looked at, what they changed."
+    list_display = ("at", "who", "what", "kind", "told_short")
+    list_filter = ("action_flag",)
+    list_select_related = ("user", "content_type")
+    list_fields: ClassVar = (
+        "action_time",
+        "action_flag",
+        "change_message",
+        "object_id",
+        "object_repr",
+        "user__email",
+        "content_type__app_label",
+        "content_type__model",
+    )
+    search_fields = ("user",)
+    search_help_text = "The e-mail address of who did it"
+    fieldsets = ((None, {"fields": ("at", "who", "what", "kind", "told")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        return super().get_queryset(request).select_related("user", "content_type")
+
+    def search(self, queryset: QuerySet[LogEntry], term: str) -> QuerySet[LogEntry]:
+        return queryset.filter(user__in=User.objects.filter(email=term.lower()).values("pk"))
+
+    @admin.display(description="Time")
+    def at(self, entry: LogEntry) -> SafeString | str:
+        return moment(entry.action_time)
+
+    @admin.display(description="Who")
+    def who(self, entry: LogEntry) -> str:
+        return entry.user.email
+
+    @admin.display(description="What")
+    def what(self, entry: LogEntry) -> SafeString | str:
+        address = None if entry.is_deletion() else entry.get_admin_url()
+        return link(address, entry.object_repr) if address else entry.object_repr
+
+    @admin.display(description="Kind")
+    def kind(self, entry: LogEntry) -> str:
+        return str(entry.content_type.name).capitalize() if entry.content_type else "–"
+
+    @admin.display(description="What was done")
+    def told_short(self, entry: LogEntry) -> str:
+        return short(_told(entry))
+
+    @admin.display(description="What was done")
+    def told(self, entry: LogEntry) -> str:
+        return _told(entry)
+
+    def title(self, entry: LogEntry) -> str:
+        return f"{entry.user.email}: {entry.object_repr}"
+
+    def links(self, entry: LogEntry) -> Iterator[tuple[str, str]]:
+        if not entry.is_deletion() and (address := entry.get_admin_url()):
+            yield "What it is about", address
+
+
+def _told(entry: LogEntry) -> str:
+    words = {1: "Added.", 2: "Changed.", 3: "Deleted."}
+    return entry.get_change_message() or words.get(entry.action_flag, "")

@@ -1,4 +1,4 @@
-"""The first page of the admin: what needs somebody, before anything else. Asks for little, whatever there is."""
+"""The first page of the admin: what needs somebody. It asks for little, whatever there is."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         shown |= {"sees_sources": True, "sources": _sources()}
     entries = LogEntry.objects.select_related("user", "content_type").order_by("-pk")
     if not may("admin.view_logentry"):
-        entries = entries.filter(user=request.user)
+        entries = entries.filter(user=request.user.pk)
     return shown | {"entries": entries[:ENTRIES], "sees_everybodys": may("admin.view_logentry")}
 
 

@@ -47,11 +47,12 @@ WHO = {
 @admin.register(RejectedRow)
 class RejectedRowAdmin(HistoryAdmin):
     list_display = (
-        "key_shown",
+        "record",
+        "key_short",
         "of_run",
         "stage_short",
         "problem_title",
-        "field",
+        "field_short",
         "reason_short",
         "who_short",
         "told_at",
@@ -82,7 +83,7 @@ class RejectedRowAdmin(HistoryAdmin):
     fieldsets = (
         (
             "What happened",
-            {"fields": ("stage_label", "problem_title", "field", "reason_shown", "who", "told_at")},
+            {"fields": ("stage_label", "problem_title", "field", "reason_shown", "who_acts", "told_at")},
         ),
         (
             "Which row",
@@ -97,11 +98,11 @@ class RejectedRowAdmin(HistoryAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         term = request.GET.get("q", "")
-        is_of_run = "run" in request.GET or (bool(as_uuid(term)) and _runs(term).exists())
+        is_of_run = "run" in request.GET or _runs(term).exists()
         return OF_ONE_RUN if is_of_run else ("-pk",)
 
     def search(self, queryset: QuerySet[RejectedRow], term: str) -> QuerySet[RejectedRow]:
-        if as_uuid(term) and (run := _runs(term).first()):
+        if run := _runs(term).first():
             return queryset.filter(run=run)
         # Two look-ups, each in an index that begins with the sync or the team: "or" would read the table.
         by_key = queryset.filter(sync__in=Sync.objects.order_by().values("pk"), key_text=term)
@@ -111,14 +112,22 @@ class RejectedRowAdmin(HistoryAdmin):
         found = {pk for rows in (by_key, by_person) for pk in rows.values_list("pk", flat=True)[:MOST_FOUND]}
         return queryset.filter(pk__in=found)
 
-    @admin.display(description="Row")
+    @admin.display(description="Record")
+    def record(self, row: RejectedRow) -> str:
+        return str(row.public_id)[:8]
+
+    @admin.display(description="Primary key")
     def key_shown(self, row: RejectedRow) -> str:
         key = personal.text(row.key_text) or "(no primary key)"
         return f"{key} (companion)" if row.part else key
 
+    @admin.display(description="Primary key")
+    def key_short(self, row: RejectedRow) -> str:
+        return short(self.key_shown(row), 60)
+
     @admin.display(description="Run")
     def of_run(self, row: RejectedRow) -> SafeString:
-        return link(page_of(row.run), row.run)
+        return link(page_of(row.run), short(str(row.run), 60))
 
     @admin.display(description="Stage")
     def stage_label(self, row: RejectedRow) -> SafeString:
@@ -137,9 +146,17 @@ class RejectedRowAdmin(HistoryAdmin):
     def problem_title(self, row: RejectedRow) -> str:
         return title_of(row.problem)
 
+    @admin.display(description="Field")
+    def field_short(self, row: RejectedRow) -> str:
+        return short(row.field, 40)
+
+    @admin.display(description="Who acts")
+    def who_acts(self, row: RejectedRow) -> str:
+        return row.get_who_display()
+
     @admin.display(description="Reason")
     def reason_short(self, row: RejectedRow) -> str:
-        return short(told.reason(row))
+        return short(told.reason(row), 110)
 
     @admin.display(description="Reason")
     def reason_shown(self, row: RejectedRow) -> str:
@@ -212,7 +229,9 @@ class RejectedRowAdmin(HistoryAdmin):
 
 
 def _runs(term: str) -> QuerySet[Run]:
-    return Run.objects.filter(public_id=as_uuid(term)).only("pk")
+    """The run that a term names, if it does."""
+    public_id = as_uuid(term)
+    return Run.objects.filter(public_id=public_id).only("pk") if public_id else Run.objects.none()
 
 
 def _batch_of(row: RejectedRow) -> Batch | None:

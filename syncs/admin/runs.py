@@ -16,7 +16,7 @@ from destinations.models import Exchange
 from syncadmin.lib import personal
 from syncadmin.lib.history import HistoryAdmin, list_of, page_of
 from syncadmin.lib.narrowing import TeamScope, as_uuid
-from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, tag
+from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, short, tag
 from syncs.admin import again, told
 from syncs.admin.scopes import NEED_ATTENTION, SyncScope
 from syncs.engine.run import cancel
@@ -88,7 +88,7 @@ class RunAdmin(HistoryAdmin):
         "started_at",
         "finished_at",
     )
-    about = "Every execution of a sync, the newest first. Each number leads to the rows that it counts."
+    about = "Every execution of a sync, the newest first."
     search_fields = ("public_id",)
     search_help_text = "A run's id, a sync's name, or a sync's name and a number: leads #12"
     actions = ("cancel_runs", "send_again")
@@ -125,7 +125,7 @@ class RunAdmin(HistoryAdmin):
 
     @admin.display(description="Run")
     def run(self, run: Run) -> str:
-        return f"{run.sync.name} #{run.number}{' (dry run)' if run.dry_run else ''}"
+        return f"{short(run.sync.name, 60)} #{run.number}{' (dry run)' if run.dry_run else ''}"
 
     @admin.display(description="Status")
     def status_label(self, run: Run) -> SafeString:
@@ -133,7 +133,7 @@ class RunAdmin(HistoryAdmin):
 
     @admin.display(description="Team")
     def team_name(self, run: Run) -> str:
-        return run.team.name
+        return short(run.team.name, 40)
 
     @admin.display(description="Read")
     def read(self, run: Run) -> str:

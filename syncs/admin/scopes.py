@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from syncadmin.lib.narrowing import RelatedScope, as_uuid
 from syncs.models import RejectedRow, Run, Sync
+from syncs.views.run_groups import title_of
 
 CALM = (RejectedRow.Stage.HELD_BACK, RejectedRow.Stage.LEFT_BEHIND)  # what a run does not count as bad
 NEED_ATTENTION = "attention"
@@ -81,7 +82,7 @@ class ProblemFilter(admin.SimpleListFilter):
             problems = set(newest[:LOOKED_AT])
         if (chosen := self.value()) is not None:
             problems.add(chosen)
-        return [(problem, problem) for problem in sorted(problems)]
+        return sorted(((problem, title_of(problem)) for problem in problems), key=lambda one: one[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedRow]) -> QuerySet[RejectedRow]:
         return queryset if self.value() is None else queryset.filter(problem=self.value())

@@ -16,7 +16,15 @@ _OTHERS = (
 
 def reason(row: RejectedRow) -> str:
     """Why a row did not arrive. Needs its payload."""
-    return said(row.reason, (row.key_text, row.match_key, row.payload))
+    return said(row.reason, (row.key_text, row.match_key, *_unmarked(row)))
+
+
+def _unmarked(row: RejectedRow) -> list[str]:
+    """The values that the reason may hold without quotes: ours quote texts, not numbers and times."""
+    values = [str(value) for value in row.payload.values()] if isinstance(row.payload, dict) else []
+    if row.stage in (RejectedRow.Stage.REJECTED, RejectedRow.Stage.IN_DOUBT):
+        return values
+    return [value for value in values if any(sign.isdigit() for sign in value)]
 
 
 def said(sentence: str, known: Iterable[object]) -> str:

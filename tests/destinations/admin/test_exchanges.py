@@ -16,7 +16,7 @@ from destinations.sandbox.running import API_KEY, running_sandbox
 from syncadmin.lib import shown
 from syncadmin.lib.history import list_of, page_of
 from syncadmin.teams.models import Team
-from tests.syncs.admin.test_pages import listed, text_of
+from tests.syncs.admin.test_pages import asked, listed, text_of
 
 HARM = "<script>alert(1)</script>"
 Make = Callable[..., Exchange]
@@ -50,7 +50,7 @@ def exchange(connection: Connection) -> Make:
 
 def test_bodies_that_are_json_stand_over_several_lines(staff_client: Client, exchange: Make):
     made = exchange(sent='{"items":[{"name":"O\'Brien 🎉"}]}', answered="<html>Bad gateway</html>")
-    page = unescape(staff_client.get(page_of(made)).text)
+    page = unescape(asked(staff_client, page_of(made)))
     assert '{\n  "items": [\n    {\n      "name": "O\'Brien 🎉"\n    }\n  ]\n}' in page
     assert "<html>Bad gateway</html>" in page
 
@@ -65,7 +65,7 @@ def test_nothing_of_an_exchange_is_taken_for_markup(staff_client: Client, exchan
         reply_headers={HARM: "x"},
     )
     for address in (page_of(made), list_of(Exchange)):
-        page = staff_client.get(address).text
+        page = asked(staff_client, address)
         assert HARM not in page
         assert HARM in unescape(page)
 
@@ -74,7 +74,7 @@ def test_a_very_long_body_is_cut_and_says_so(
     staff_client: Client, exchange: Make, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(shown, "LONGEST_TEXT", 100)
-    page = staff_client.get(page_of(exchange(answered="x" * 150))).text
+    page = asked(staff_client, page_of(exchange(answered="x" * 150)))
     assert "… and 50 characters more" in page
     assert "x" * 101 not in page
 
