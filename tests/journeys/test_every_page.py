@@ -1,0 +1,131 @@
+"""Every page, as everybody can use it: axe finds nothing serious, and no page scrolls sideways on a phone.
+
+Each is looked at in light and in dark, on a desk and on a phone. The pages are found by their links: one of
+each kind is enough.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from tests.journeys.conftest import Visit
+from tests.journeys.installation import Installation
+from tests.journeys.visitor import LARGE, SMALL, Visitor
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(
+        os.environ.get("TEST_DATABASE") == "postgres", reason="How pages look is no matter of the database."
+    ),
+]
+
+LOOKS = [(size, scheme) for size in (LARGE, SMALL) for scheme in ("light", "dark")]
+GRAVE = ("serious", "critical")
+RUN_AXE = "options => axe.run(document, options).then(found => found.violations)"
+WHOLE = {"resultTypes": ["violations"]}
+COLOURS = {**WHOLE, "runOnly": ["color-contrast", "link-in-text-block"]}  # all that changes in the dark
+IS_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def kind_of(address: str) -> str:
+    """What pages of one kind have in common: their path without ids, and which rows they show."""
+    path, _, query = address.partition("?")
+    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", path)
+    path = re.sub(r"/\d+/\d+/", "/N/N/", path)
+    shown = re.search(r"show=\w+", query)
+    return f"{path}?{shown[0]}" if shown else path
+
+
+def pages_below(visitor: Visitor, start: str) -> Iterator[str]:
+    """Open `start` and every page below it that links lead to, one of each kind."""
+    waiting, seen = [start], {kind_of(start)}
+    while waiting:
+        address = waiting.pop(0)
+        assert visitor.open(address) == 200, address
+        yield address
+        for link in visitor.page.locator("a[href]").all():
+            target = str(link.evaluate("link => link.pathname + link.search"))
+            is_page = target.startswith(start) and not target.endswith(".csv") and ".csv?" not in target
+            if is_page and kind_of(target) not in seen:
+                seen.add(kind_of(target))
+                waiting.append(target)
+
+
+def faults_of(page: Page) -> list[str]:
+    """What is wrong with the page that is open, in each look."""
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for size, scheme in LOOKS:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        look = f"{page.url} at {size['width']} in {scheme}"
+        if page.evaluate(IS_TOO_WIDE):
+            found.append(f"{look}: scrolls sideways")
+        for fault in page.evaluate(RUN_AXE, COLOURS if scheme == "dark" else WHOLE):
+            if fault["impact"] in GRAVE:
+                places = "; ".join(node["html"][:160] for node in fault["nodes"][:3])
+                found.append(f"{look}: {fault['id']} ({fault['impact']}), {fault['help']}: {places}")
+    page.set_viewport_size(LARGE)
+    return found
+
+
+def faults(visitor: Visitor, pages: Iterable[str]) -> list[str]:
+    found = []
+    for _ in pages:
+        found += faults_of(visitor.page)
+    return found
+
+
+def opened(visitor: Visitor, addresses: Iterable[str], status: int = 200) -> Iterator[str]:
+    for address in addresses:
+        assert visitor.open(address) == status, address
+        yield address
+
+
+def test_the_pages_of_a_team_at_work(visit: Visit, filled: str):
+    alice = visit()
+    alice.sign_in(f"alice@{filled}.example")
+    pages = list[str]()
+
+    def noted() -> Iterator[str]:
+        for page in pages_below(alice, f"/t/{filled}/"):
+            pages.append(page)
+            yield page
+
+    assert faults(alice, noted()) == []
+    assert len({kind_of(page).split("?")[0] for page in pages}) >= 35, pages
+
+
+def test_the_pages_of_a_team_that_begins(alice: Visitor, acme: str):
+    sections = ["", "syncs/", "runs/", "models/", "sources/", "destinations/", "syncs/add/", "models/add/"]
+    assert faults(alice, opened(alice, [f"/t/{acme}/{section}" for section in sections])) == []
+
+
+def test_the_pages_of_somebody_who_has_not_signed_in(visit: Visit, site: Installation):
+    stranger = visit()
+    addresses = ["/login/", "/password/forgotten/", "/password/sent/", "/password/set/", "/password/new/a/b/"]
+    assert faults(stranger, opened(stranger, addresses)) == []
+
+
+def test_the_pages_about_oneself(visit: Visit, filled: str):
+    alice = visit()
+    alice.sign_in(f"alice@{filled}.example")
+    assert faults(alice, opened(alice, ["/profile/", "/password/"])) == []
+
+
+def test_the_pages_that_say_no(visit: Visit, filled: str):
+    alice = visit()
+    alice.sign_in(f"alice@{filled}.example")
+    for address, status in (("/nowhere/", 404), ("/forbidden/", 403), ("/broken/", 500)):
+        assert faults(alice, opened(alice, [address], status)) == []
+
+
+def test_the_pages_of_the_staff(visit: Visit, filled: str):
+    staff = visit()
+    staff.sign_in(f"staff@{filled}.example")
+    assert faults(staff, pages_below(staff, "/admin/")) == []
