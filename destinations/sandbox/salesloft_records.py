@@ -48,7 +48,7 @@ class Writes:
         self._state = state
         self._entity = entity
         self._known = known
-        self._now = now
+        self._now = round(now, 6)  # as it is shown, so that what was shown finds it
         self._next_id = 0
         self._records: dict[int, Record] = {}
         self._indexes: dict[str, dict[str, dict[int, None]]] = {
@@ -77,7 +77,8 @@ class Writes:
     def create(self, body: Mapping[str, Any]) -> Record:
         """A new record. Refused says what is wrong."""
         extra = {"autotag_date"} if self._entity.name == PERSON else set()
-        return self._create(body, self._check(body, frozenset(extra)))
+        self._refuse(self._check(body, frozenset(extra)))
+        return self._create(body)
 
     def update(self, id: int, body: Mapping[str, Any]) -> Record:
         """The record with this id, changed. Refused: 404 where there is none."""
@@ -86,7 +87,8 @@ class Writes:
         record = self._records.get(id)
         if record is None:
             raise not_found()
-        return self._update(record, body, faults)
+        self._refuse(faults)
+        return self._update(record, body)
 
     def upsert(self, body: Mapping[str, Any]) -> tuple[str, Record]:
         """Create or update, and which of them. Without an `upsert_key` it can only create."""
@@ -100,16 +102,15 @@ class Writes:
             faults["upsert_key"] = ["is not included in the list"]
         elif key is not None and body.get(key) in (None, ""):
             faults.setdefault(key, []).append("is required")
-        if faults:
-            raise unprocessable(faults)
+        self._refuse(faults)
         record = self._matched(key, body)
         if record is None and key == "id":
             raise not_found()
         if id is not None and (record is None or record.id != id):
             raise unprocessable({"id": ["is not the id of the record that was matched"]})
         if record is not None:
-            return UPDATE, self._update(record, body, {})
-        return CREATE, self._create(body, {})
+            return UPDATE, self._update(record, body)
+        return CREATE, self._create(body)
 
     def save(self) -> None:
         self._state.save_records(self._entity.table, self._written.values())
@@ -135,19 +136,20 @@ class Writes:
             raise unprocessable({key: ["matches more than one record"]})
         return self._records[next(iter(found))] if found else None
 
-    def _create(self, body: Mapping[str, Any], faults: dict[str, list[str]]) -> Record:
+    def _create(self, body: Mapping[str, Any]) -> Record:
         fields = {name: value for name, value in self._cleaned(body).items() if value is not None}
         if body.get("autotag_date"):
             fields["tags"] = [*fields.get("tags", ()), iso(self._now)[:10]]
-        self._compose(fields, faults, id=None)
+        self._compose(fields, {}, id=None)
         if not self._next_id:
             self._next_id = self._state.next_id(self._entity.table)
         record = Record(self._next_id, None, None, None, fields, self._now, self._now)
         self._next_id += 1
         return self._store(record)
 
-    def _update(self, record: Record, body: Mapping[str, Any], faults: dict[str, list[str]]) -> Record:
+    def _update(self, record: Record, body: Mapping[str, Any]) -> Record:
         entity, known = self._entity, self._known
+        faults: dict[str, list[str]] = {}
         if known.needs_name_and_domain and entity.name != PERSON:
             for name in ("name", "domain"):
                 if not body.get(name):
@@ -185,6 +187,9 @@ class Writes:
             )
             self._refuse_taken("other_key", other_key(self._entity, fields), "phone", faults, id)
         self._refuse_taken("crm_id", fields.get("crm_id"), "crm_id", faults, id)
+        self._refuse(faults)
+
+    def _refuse(self, faults: Mapping[str, list[str]]) -> None:
         if faults:
             raise unprocessable(faults)
 

@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: run the bundled look-alike of Qualified until it is told to stop."""
+"""`manage.py sandbox`: run the bundled look-alikes of destinations until it is told to stop."""
 
 import signal
 import threading
@@ -14,7 +14,7 @@ from destinations.sandbox.state import MEMORY, StateInUse
 
 
 class Command(BaseCommand):
-    help = "Run the Qualified sandbox: a look-alike service with a control page at /__sandbox__/."
+    help = "Run the sandbox: look-alikes of destinations, each with a control page at /__sandbox__/."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--state",
             default=str(settings.DATA_DIR / "sandbox.sqlite3"),
-            help=f"The file that it remembers in, or {MEMORY}. Default: %(default)s.",
+            help=f"The file that it remembers in (others beside it), or {MEMORY}. Default: %(default)s.",
         )
 
     def handle(self, *args: Any, port: int, address: str, state: str, **options: Any) -> None:
@@ -41,9 +41,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The sandbox cannot listen at {address}:{port}: {error.strerror}. Choose another --port."
             ) from None
-        self.stdout.write(
-            f"The Qualified sandbox listens at {sandbox.url}, its switches are at /__sandbox__/."
-        )
+        services = ", ".join(f"{each.label} at {each.url}" for each in sandbox.services)
+        self.stdout.write(f"The sandbox listens: {services}. Switches are at /__sandbox__/ of each.")
         self.stdout.flush()
         stop.wait()
         sandbox.stop()

@@ -71,7 +71,7 @@ def start(folder: Path, *arguments: str) -> tuple["subprocess.Popen[str]", str]:
     )
     line = process.stdout.readline()
     assert "http://127.0.0.1:" in line, process.communicate()[1]
-    return process, line.split(" at ")[1].split(",")[0]
+    return process, line.split("Qualified at ")[1].split(",")[0]
 
 
 @pytest.mark.slow
@@ -86,6 +86,7 @@ def test_the_command_survives_a_kill_and_stops_cleanly_when_asked(tmp_path):
 
     for number in (signal.SIGTERM, signal.SIGINT):
         process, url = start(tmp_path)
+        assert requests.get(f"{url}/salesloft/v2/me", timeout=10).status_code == 401
         counts = requests.get(f"{url}/__sandbox__/state.json", timeout=10).json()["counts"]
         process.send_signal(number)
         output, errors = process.communicate(timeout=20)
