@@ -3,7 +3,9 @@
 The one place where the settings' proxies and certificates, a connection's secrets and the wire meet.
 """
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import requests
@@ -11,25 +13,28 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from destinations import accounts, budget, registry
+from destinations import accounts, budget, oauth, registry
 from destinations.contract import Adapter, Field, Identity
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
 from destinations.gate import Gate
 from destinations.http import HttpClient, proxies_for, session
-from destinations.models import Connection, Exchange
-from syncadmin.lib.crypto import Secret, UnreadableSecret
+from destinations.models import Connection, Exchange, OAuthToken
+from syncadmin.lib.crypto import UnreadableSecret
 
 __all__ = [
+    "Opener",
     "adapter_of",
     "check",
     "exchange_rows",
     "known_fields",
     "needs_attention",
     "open_adapter",
-    "opener",
     "refresh_fields",
     "session",
 ]
+
+T = TypeVar("T")
+TOKEN_CALM = 20.0  # seconds for which a token that was good is taken for good
 
 
 def adapter_of(connection: Connection) -> type[Adapter]:
@@ -52,20 +57,64 @@ def open_adapter(
     Without a session each request makes its own. Misconfigured or AuthExpired where the credentials
     cannot be read or are missing.
     """
-    return opener(connection, gate=gate, session=session)(call_id)
+    return Opener(connection, gate=gate, session=session)(call_id)
 
 
-def opener(
-    connection: Connection, *, gate: Gate | None = None, session: requests.Session | None = None
-) -> Callable[[str], Adapter]:
-    """`open_adapter` for many calls, each by its id: what they have in common is read once, here."""
-    kind = adapter_of(connection)
-    try:
-        credentials = connection.credentials
-    except UnreadableSecret as error:
-        raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
-    client = _client(kind, connection, credentials, gate=gate, session=session)
-    return lambda call_id: kind(client.for_call(call_id), connection.options)
+class Opener:
+    """Opens adapters of one connection for many calls: what they have in common is read once.
+
+    Of a connection with a sign-in the token is renewed ahead of its end, in the thread that opens.
+    """
+
+    def __init__(
+        self, connection: Connection, *, gate: Gate | None = None, session: requests.Session | None = None
+    ) -> None:
+        """Sends nothing. Raises as `open_adapter` does."""
+        self._connection = connection
+        self._kind = adapter_of(connection)
+        self._gate, self._session = gate, session
+        self._renewed: set[int] = set()  # versions that came from `renew`
+        self._good_until = 0.0  # monotonic: when to look at the token again
+        self._client = self._open()
+
+    def keep_fresh(self) -> None:
+        """Renew a token that ends soon. Temporary where that fails for now, AuthExpired for good."""
+        if self._is_signed_in and time.monotonic() > self._good_until:
+            self._client = self._open()
+
+    def __call__(self, call_id: str) -> Adapter:
+        self.keep_fresh()
+        return self._kind(self._client.for_call(call_id), self._connection.options)
+
+    def may_renew(self, adapter: Adapter) -> bool:
+        """Whether a refusal of the adapter's credentials may be put right by a new token."""
+        client = adapter.client
+        return self._is_signed_in and isinstance(client, HttpClient) and client.version not in self._renewed
+
+    def renew(self, adapter: Adapter) -> None:
+        """Get a token newer than the adapter's. AuthExpired where a person must sign in."""
+        client = adapter.client
+        assert isinstance(client, HttpClient)  # noqa: S101 - as `may_renew` said
+        token = oauth.renewed(self._connection, used=client.version)
+        self._renewed.add(token.version)
+        self._client = self._open(token)
+
+    @property
+    def _is_signed_in(self) -> bool:
+        return self._connection.sign_in == Connection.SignIn.OAUTH
+
+    def _open(self, token: OAuthToken | None = None) -> HttpClient:
+        if not self._is_signed_in:
+            return _client(self._kind, self._connection, *_key(self._kind, self._connection), self)
+        token = token or oauth.current(self._connection)
+        self._good_until = time.monotonic() + TOKEN_CALM
+        try:
+            secrets = token.secrets
+        except UnreadableSecret as error:
+            raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
+        access = secrets["access_token"].reveal()
+        headers = {"Authorization": f"Bearer {access}"}
+        return _client(self._kind, self._connection, headers, [access], self, version=token.version)
 
 
 def exchange_rows(
@@ -105,12 +154,7 @@ def check(connection: Connection) -> Identity | None:
     found: Identity | None = None
     reasons: list[str] = []
     try:
-        with session(threads=1) as over:
-            adapter = open_adapter(connection, session=over)
-            try:
-                found = adapter.check()
-            finally:
-                _keep_exchanges(adapter, connection)
+        found = _asked(connection, lambda adapter: adapter.check())
     except RateLimited as error:
         reasons.append(f"The connection could not be tested now. {error.message}")
     except DestinationError as error:
@@ -142,12 +186,7 @@ def refresh_fields(connection: Connection, object_key: str) -> list[Field]:
     Raises DestinationError; what was known before is kept then. KeyError for an unknown object.
     """
     target = adapter_of(connection).object(object_key)
-    with session(threads=1) as over:
-        adapter = open_adapter(connection, session=over)
-        try:
-            fields = adapter.fields(target)
-        finally:
-            _keep_exchanges(adapter, connection)
+    fields = _asked(connection, lambda adapter: adapter.fields(target))
     with transaction.atomic():  # another object's fields may be refreshed at the same time
         row = Connection.objects.select_for_update().only("fields").get(pk=connection.pk)
         connection.fields = registry.remember_fields(
@@ -162,27 +201,37 @@ def known_fields(connection: Connection, object_key: str) -> list[Field]:
     return registry.remembered_fields(connection.fields, object_key) or []
 
 
+def _key(kind: type[Adapter], connection: Connection) -> tuple[dict[str, str], list[str]]:
+    """The headers of a pasted key, and what of them is secret."""
+    way = kind.api_key()
+    try:
+        credentials = connection.credentials
+    except UnreadableSecret as error:
+        raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
+    plain = {name: secret.reveal() for name, secret in credentials.items()}
+    if way is None or not plain.get(way.field):
+        label = way.label if way is not None else "key"
+        raise AuthExpired(f"The connection “{connection.name}” has no {label}. An admin must enter it.")
+    return way.headers(plain), [value for value in plain.values() if value]
+
+
 def _client(
     kind: type[Adapter],
     connection: Connection,
-    credentials: dict[str, Secret],
+    headers: dict[str, str],
+    secrets: list[str],
+    opener: Opener,
     *,
-    gate: Gate | None,
-    session: requests.Session | None,
+    version: int = 0,
 ) -> HttpClient:
-    plain = {name: secret.reveal() for name, secret in credentials.items()}
-    if not plain.get(kind.auth.field):
-        raise AuthExpired(
-            f"The connection “{connection.name}” has no {kind.auth.label}. An admin must enter it."
-        )
     base_url = connection.options.get("base_url") or kind.base_url
     return HttpClient(
         kind,
         base_url=base_url,
-        headers=kind.auth.headers(plain),
-        secrets=_values(plain),
+        headers=headers,
+        secrets=secrets,
         timeout=kind.limits_for(connection.options).timeout_seconds,
-        session=session,
+        session=opener._session,
         proxies=proxies_for(
             base_url,
             https_proxy=settings.HTTPS_PROXY,
@@ -190,12 +239,25 @@ def _client(
             no_proxy=settings.NO_PROXY,
         ),
         ca_bundle=settings.CA_BUNDLE,
-        gate=gate,
+        gate=opener._gate,
+        version=version,
     )
 
 
-def _values(plain: dict[str, str]) -> Iterable[str]:
-    return [value for value in plain.values() if value]
+def _asked(connection: Connection, ask: Callable[[Adapter], T]) -> T:
+    """What the service answers to a person's question; once more with a new token, where it wants one."""
+    with session(threads=1) as over:
+        opener = Opener(connection, session=over)
+        while True:
+            adapter = opener("")
+            try:
+                return ask(adapter)
+            except AuthExpired:
+                if not opener.may_renew(adapter):
+                    raise
+                opener.renew(adapter)
+            finally:
+                _keep_exchanges(adapter, connection)
 
 
 def _keep_exchanges(adapter: Adapter, connection: Connection) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
-from destinations.auth import ApiKey, Auth
+from destinations.auth import ApiKey, Auth, OAuth
 from destinations.errors import ContractBroken, DestinationError
 from destinations.facts import (
     JSON,
@@ -228,8 +228,7 @@ class Adapter(ABC):
     label: ClassVar[str]
     base_url: ClassVar[str]
     docs_url: ClassVar[str]
-    auth: ClassVar[ApiKey]
-    auths: ClassVar[tuple[Auth, ...]] = ()
+    auths: ClassVar[tuple[Auth, ...]]
     limits: ClassVar[Limits]
     objects: ClassVar[tuple[ObjectType, ...]]
     settings: ClassVar[tuple[Setting, ...]] = ()
@@ -248,6 +247,16 @@ class Adapter(ABC):
             if found.key == key:
                 return found
         raise KeyError(key)
+
+    @classmethod
+    def api_key(cls) -> ApiKey | None:
+        """How a pasted key signs in; None where the service takes none."""
+        return next((auth for auth in cls.auths if isinstance(auth, ApiKey)), None)
+
+    @classmethod
+    def oauth(cls) -> OAuth | None:
+        """How a person signs in at the service itself; None where that is not offered."""
+        return next((auth for auth in cls.auths if isinstance(auth, OAuth)), None)
 
     @classmethod
     def limits_for(cls, settings: Mapping[str, JSON]) -> Limits:

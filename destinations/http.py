@@ -106,9 +106,14 @@ class HttpClient:
         ca_bundle: str = "",
         gate: Gate | None = None,
         call_id: str = "",
+        version: int = 0,
     ) -> None:
-        """`secrets` are removed from the records. Without a session each request makes its own."""
+        """`secrets` are removed from the records. Without a session each request makes its own.
+
+        `version` is that of the token in `headers`, where it is one of several in turn.
+        """
         self.exchanges: list[Sent] = []
+        self.version = version
         self._adapter = adapter
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)

@@ -22,6 +22,7 @@ from destinations.contract import JSON, Adapter, Field, Kind, Limits, Mode, Obje
 from destinations.errors import ContractBroken
 
 SETTING_KINDS = ("text", "url", "integer", "number", "choice")
+_SECRETS = ("client_id", "client_secret")  # of an app to sign in with
 KEY_LENGTH = 40  # Connection.destination
 
 
@@ -93,7 +94,7 @@ def faults_of(candidate: type[Adapter]) -> Iterator[str]:
     """What is wrong with an adapter's facts. Nothing: they are sound."""
     lacking = [
         name
-        for name in ("key", "label", "base_url", "docs_url", "auth", "limits", "objects")
+        for name in ("key", "label", "base_url", "docs_url", "auths", "limits", "objects")
         if not hasattr(candidate, name)
     ]
     if lacking:
@@ -203,11 +204,14 @@ def _faults_of_limits(limits: Limits) -> Iterator[str]:
 
 
 def _faults_of_settings(candidate: type[Adapter]) -> Iterator[str]:
+    key, oauth = candidate.api_key(), candidate.oauth()
+    if oauth is not None and oauth.host_setting not in [setting.key for setting in candidate.settings]:
+        yield f"the setting {oauth.host_setting}, which names where people sign in, is not declared"
     yield from _repeated("setting", [setting.key for setting in candidate.settings])
     for setting in candidate.settings:
         if setting.kind not in SETTING_KINDS:
             yield f"setting {setting.key}: there is no kind {setting.kind}"
-        elif setting.key == candidate.auth.field:
+        elif setting.key in _SECRETS or (key is not None and setting.key == key.field):
             yield f"setting {setting.key}: this is the name of the secret"
         elif fault := _fault_of_default(setting):
             yield f"setting {setting.key}: its default {fault}"

@@ -317,6 +317,20 @@ def _address() -> str:
 
 
 ADDRESS = _address()
+
+
+def _oauth_apps() -> dict[str, tuple[str, str]]:
+    """Apps to sign in with at services, by destination: (client id, client secret)."""
+    found = {}
+    for word in _words("OAUTH_APPS"):
+        parts = word.split(":")
+        if len(parts) != 3 or not all(parts):
+            raise ImproperlyConfigured("OAUTH_APPS must be a list of destination:client_id:client_secret.")
+        found[parts[0]] = (parts[1], parts[2])
+    return found
+
+
+OAUTH_APPS = _oauth_apps()
 PORT = _number("PORT", 8000, least=1, most=65535)
 WEB_WORKERS = _number("WEB_WORKERS", 2, least=1, most=64)
 SANDBOX = _switch("SANDBOX", default=False)

@@ -89,7 +89,7 @@ class Adapter(contract.Adapter):
     label = "Qualified"
     base_url = "https://api.qualified.com"
     docs_url = "https://app.qualified.com/docs/api"
-    auth = ApiKey(where="Qualified › Settings › API")
+    auths = (ApiKey(where="Qualified › Settings › API"),)
     limits = Limits(
         windows=(Window(2_000, answers.METERED_SECONDS), Window(7_000, 3_600), Window(120_000, 86_400)),
         concurrency=10,

@@ -67,7 +67,6 @@ class Adapter(contract.Adapter):
     label = "Salesloft"
     base_url = "https://api.salesloft.com"
     docs_url = "https://developers.salesloft.com/docs/api/"
-    auth = ApiKey(where="Salesloft › Your Applications › API Keys")
     auths = (
         OAuth(
             label="Connect with OAuth",
@@ -83,7 +82,7 @@ class Adapter(contract.Adapter):
                 "Save it, and copy the Application Id (the client ID) and the Secret into this installation.",
             ),
         ),
-        auth,
+        ApiKey(where="Salesloft › Your Applications › API Keys"),
     )
     limits = Limits(
         windows=(Window(600, answers.WINDOW_SECONDS),),

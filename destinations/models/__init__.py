@@ -1,5 +1,6 @@
 from destinations.models.connection import Connection
 from destinations.models.exchange import Exchange
+from destinations.models.oauth_token import OAuthToken
 from destinations.models.remote_account import RemoteAccount
 
-__all__ = ["Connection", "Exchange", "RemoteAccount"]
+__all__ = ["Connection", "Exchange", "OAuthToken", "RemoteAccount"]

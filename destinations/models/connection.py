@@ -22,11 +22,16 @@ class Connection(models.Model):
         GOOD = "good", "Working"
         ATTENTION = "attention", "Needs attention"
 
+    class SignIn(models.TextChoices):
+        API_KEY = "api_key", "API key"
+        OAUTH = "oauth", "Sign-in"
+
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="connections")
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     account = models.ForeignKey(RemoteAccount, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField(max_length=100)
     destination = models.CharField(max_length=40)
+    sign_in = models.CharField(max_length=10, choices=SignIn, default=SignIn.API_KEY, editable=False)
     sealed_credentials = models.TextField(blank=True, editable=False)
     options = models.JSONField(default=dict, blank=True)
     fields = models.JSONField(default=dict, blank=True, editable=False)

@@ -102,7 +102,8 @@ def _connections(connections: list[Connection], names: _Names) -> Iterator[tuple
     for connection in connections:
         found: dict[str, Any] = {"destination": connection.destination}
         adapter = registry.adapters().get(connection.destination)
-        secret = adapter.auth.field if adapter else "api_key"
+        key = adapter.api_key() if adapter else None
+        secret = key.field if key else "api_key"
         found[secret] = names.reference(connection.name, secret)
         found |= {key: value for key, value in connection.options.items() if key != "concurrency"}
         if connection.account_id in first:

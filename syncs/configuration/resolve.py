@@ -143,7 +143,9 @@ class Resolver:
     def _secrets(
         self, part: ConnectionPart, adapter: type[Adapter], existing: Connection | None
     ) -> dict[str, Secret]:
-        auth = adapter.auth
+        auth = adapter.api_key()
+        if auth is None:
+            return {}
         given = str(part.options.get(auth.field) or "")
         if not given.strip():
             was_told = (auth.field,) in part.lines and auth.field not in part.options
@@ -162,8 +164,11 @@ class Resolver:
         """The advanced settings. How many requests at once belongs to the account: see `_limits`."""
         settings = [setting for setting in adapter.settings if setting.key != "concurrency"]
         known = [setting.key for setting in settings]
-        given = self._known_keys(part, part.options, [*known, adapter.auth.field], _CONNECTION_KEYS)
-        given.pop(adapter.auth.field, None)
+        auth = adapter.api_key()
+        secrets = [auth.field] if auth is not None else []
+        given = self._known_keys(part, part.options, [*known, *secrets], _CONNECTION_KEYS)
+        for name in secrets:
+            given.pop(name, None)
         try:
             options = clean(settings, given)
         except BadSettings as error:

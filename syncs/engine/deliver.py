@@ -19,7 +19,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from destinations import connect
-from destinations.errors import TooMany
+from destinations.contract import Adapter
+from destinations.errors import AuthExpired, Temporary, TooMany
 from destinations.models import Exchange
 from syncs.engine import settle
 from syncs.engine.allowance import Allowance
@@ -31,6 +32,7 @@ from syncs.engine.settle import Held
 from syncs.models import Batch, Run
 
 CANCEL_WAITS = timedelta(seconds=60)  # for jobs that the destination is working on
+SIGN_IN_PAUSE = timedelta(seconds=5)  # where a token could not be renewed for now
 OPEN_JOBS_PER_SLOT = 4
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
@@ -71,7 +73,8 @@ class Delivery:
         self._reading = Reading(run, way, self._allowance)
         self._slots = self._allowance.slots
         self._session: requests.Session = connect.session(self._slots)
-        self._open_adapter = connect.opener(way.connection, gate=self._allowance.gate, session=self._session)
+        self._open_adapter = connect.Opener(way.connection, gate=self._allowance.gate, session=self._session)
+        self._expired: Adapter | None = None  # the service no longer takes its token
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="call")
         self._flights: dict[Future[Answer], Flight] = {}
         self._landed: SimpleQueue[Future[Answer]] = SimpleQueue()
@@ -102,7 +105,7 @@ class Delivery:
             while True:
                 self._lease.demand()
                 late = time.monotonic() >= until
-                self._turn(send=not late)
+                self._turn(send=not late and self._is_signed_in())
                 if self._reading.stop is not None:
                     raise self._reading.stop
                 if self._is_over():
@@ -149,6 +152,18 @@ class Delivery:
             going += self._claim(due[: allowed - len(going)])
         for held in going:
             self._launch(held)
+
+    def _is_signed_in(self) -> bool:
+        """Whether the credentials are good now. The service may be asked, so in no transaction."""
+        try:
+            if self._expired is not None:
+                self._open_adapter.renew(self._expired)
+                self._expired = None
+            self._open_adapter.keep_fresh()
+        except Temporary as error:
+            self._allowance.rest = Rest(timezone.now() + SIGN_IN_PAUSE, str(error))
+            return False
+        return True
 
     def _is_over(self) -> bool:
         """Whether a cancel has been asked for and nothing is left to wait for."""
@@ -301,11 +316,15 @@ class Delivery:
                 self._refuses_many.add(held.batch.object_key)
                 self._scatter(held)
                 continue
-            pause, error = self._reading.enter(held, answer)
+            if isinstance(answer, AuthExpired) and self._open_adapter.may_renew(flight.adapter):
+                self._expired = flight.adapter
+                pause, error = 0.0, str(answer)
+            else:
+                pause, error = self._reading.enter(held, answer)
             out = held.journal.call
             if out is None:
                 settled.append(held)
-            elif send and not pause and out.state is None and self._cancelled_at is None:
+            elif send and not (pause or error) and out.state is None and self._cancelled_at is None:
                 onward.append(held)
             else:
                 due_at = timezone.now() + timedelta(seconds=pause)

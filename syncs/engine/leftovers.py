@@ -8,7 +8,6 @@ more. Their rows are in doubt, and so planned again.
 by upsert key, as another row may have taken over the key since.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -18,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from destinations import connect
-from destinations.contract import Adapter, Pending
+from destinations.contract import Pending
 from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
 from destinations.models import Exchange
 from syncs.engine import answers, keys
@@ -44,7 +43,7 @@ def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
     allowance = Allowance(way.connection.account, way, lease)
     try:
         with connect.session(threads=1) as over:
-            open_adapter = connect.opener(way.connection, gate=allowance.gate, session=over)
+            open_adapter = connect.Opener(way.connection, gate=allowance.gate, session=over)
             looked = False
             while (batch := _left(run).first()) is not None:
                 lease.demand()
@@ -97,9 +96,7 @@ def _left(run: Run) -> QuerySet[Batch]:
     )
 
 
-def _look(
-    batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapter: Callable[[str], Adapter]
-) -> None:
+def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapter: connect.Opener) -> None:
     """Look at the first job that the batch left, if it is not too old, and write down what is left then."""
     journal = Journal.read(batch.operation_count, bytes(batch.journal))
     held = Held(batch, Payload(bytes(batch.payload)), journal)
@@ -108,6 +105,9 @@ def _look(
     if not _is_too_old(held, way, due_at):
         out = journal.left[0]
         answer = make(adapter, way.target(batch.object_key), held, way.mode, out, leaving=True)
+        if isinstance(answer, AuthExpired) and open_adapter.may_renew(adapter):
+            open_adapter.renew(adapter)
+            answer = RateLimited("The sign-in was renewed.", retry_after=0)  # look again
         due_at += timedelta(seconds=_enter(held, answer, way, allowance))
     else:
         journal.left.pop(0)

@@ -65,9 +65,11 @@ class KeyForm(SettingForm):
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, adapter: type[Adapter], instance: Connection
     ) -> None:
-        self._auth = adapter.auth
-        where = f"From {adapter.auth.where}." if adapter.auth.where else ""
-        key = Setting(adapter.auth.field, adapter.auth.label, help=where)
+        auth = adapter.api_key()
+        assert auth is not None  # noqa: S101 - every destination so far takes one
+        self._auth = auth
+        where = f"From {auth.where}." if auth.where else ""
+        key = Setting(auth.field, auth.label, help=where)
         stored = {key.key} if instance.sealed_credentials else set()
         super().__init__(
             data,

@@ -114,7 +114,7 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (in_sandbox or key_form.is_valid()):
         connection = save_connection(
             form.instance,
-            credentials={adapter.auth.field: Secret(API_KEY)} if in_sandbox else key_form.secrets,
+            credentials={key_form.key_field.name: Secret(API_KEY)} if in_sandbox else key_form.secrets,
             options=sandbox_options(adapter) if in_sandbox else key_form.options,
             reserve_percent=form.cleaned_data["reserve_percent"],
             same_account=None,

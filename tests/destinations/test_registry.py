@@ -137,11 +137,11 @@ LIMITS = qualified.Adapter.limits
 def test_an_adapter_with_nothing_declared_is_told_what_it_lacks() -> None:
     bare: Any = type("Adapter", (Adapter,), {"key": "bare"})
 
-    assert list(faults_of(bare)) == ["label, base_url, docs_url, auth, limits, objects is not declared"]
+    assert list(faults_of(bare)) == ["label, base_url, docs_url, auths, limits, objects is not declared"]
 
 
 def test_an_adapter_with_code_left_out_is_told() -> None:
-    names = ("key", "label", "base_url", "docs_url", "auth", "limits", "objects", "setup_steps")
+    names = ("key", "label", "base_url", "docs_url", "auths", "limits", "objects", "setup_steps")
     facts = {name: getattr(qualified.Adapter, name) for name in names}
     bare: Any = type("Adapter", (Adapter,), facts)
 

@@ -22,7 +22,7 @@ def connect(sandbox: Sandbox, key: str = "sandbox-key", **options: JSON) -> Adap
     client = HttpClient(
         Adapter,
         base_url=sandbox.url,
-        headers=Adapter.auth.headers({"api_key": key}),
+        headers={"Authorization": f"Bearer {key}"},
         timeout=5,
         secrets=[key],
     )

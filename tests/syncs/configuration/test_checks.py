@@ -27,7 +27,7 @@ class Acme(contract.Adapter):
     label = "Acme"
     base_url = "https://api.acme.example"
     docs_url = "https://docs.acme.example"
-    auth = ApiKey()
+    auths = (ApiKey(),)
     limits = Limits((Window(10, 1),), 2, 1, 100, 1000)
     objects = (
         ObjectType(
