@@ -17,6 +17,7 @@ from syncs.models import Source
 from syncs.sources import uploads
 from syncs.sources.base import SourceError
 from syncs.views.source_health import Tested, Unreachable, note, quick_reader, test
+from syncs.views.source_models import tell_models
 from syncs.views.source_save import save
 from syncs.views.way_back import way_back
 
@@ -111,6 +112,8 @@ def _done(
             f"The file before had columns that this one has not: {', '.join(gone[:SHOWN_COLUMNS])}{more}. "
             "Models that read them do not work until a file has them again.",
         )
+    if tested is not None:
+        tell_models(request, found)
     own = reverse("source", args=[request.team.slug, found.public_id])
     return redirect(way_back(request) or own)
 

@@ -24,6 +24,7 @@ from syncs.sources.duckdb import Upload
 from syncs.sources.postgres import Postgres
 from syncs.views import typed_secrets
 from syncs.views.source_health import Tested, Unreachable, kind_label, note, tables, test, test_again
+from syncs.views.source_models import tell_models
 from syncs.views.source_save import save
 from syncs.views.source_uploads import folder_of, remove_folder, upload
 from syncs.views.way_back import way_back
@@ -191,6 +192,8 @@ def _form(request: TeamRequest, found: Source) -> HttpResponse:
         return _show(request, found, form, settings, address)
     typed_secrets.forget(request, place)
     tell(request, tested)
+    if tested.is_good and not is_new:
+        tell_models(request, found)
     return redirect((way_back(request) if is_new else "") or address_of(request, found))
 
 
