@@ -45,21 +45,21 @@ OBJECTS = {words.path.strip("/"): words for words in WORDS.values()} | {
 _IN_422 = r".*\(422\)"
 REMEDIES = (
     Remedy(
-        "already_there",
+        "exists",
         r"already in Salesloft, and insert only creates",
         Who.EDITOR,
         "Whoever edits the sync must choose the mode upsert to change records that are there, or leave them "
         "out of the model.",
     ),
     Remedy(
-        "ambiguous_key",
+        "ambiguous",
         r"\d+ (people|accounts) in Salesloft have this",
         Who.ADMIN,
         "An admin of Salesloft must merge the duplicates, or whoever edits the sync must choose the "
         "Salesloft ID as the key.",
     ),
     Remedy(
-        "no_record",
+        "missing",
         r"Salesloft has no (person|account) with this",
         Who.DATA,
         "Whoever owns the source's data must correct the key or leave the row out; an admin of Salesloft can "

@@ -235,25 +235,24 @@ def _with_choices(api: Api, field: Field, listed: Listed) -> Field:
 
 
 def _named(entries: list[Mapping[str, JSON]]) -> Iterator[Option]:
-    """Entries with a name: a row may hold the number or the name, where only one has it."""
-    names = Counter(text_of(one, "name").casefold() for one in entries)
+    """Entries that rows may hold by number or by name."""
     for one in entries:
-        name = text_of(one, "name")
-        if value := id_of(one):
-            is_plain = name and names[name.casefold()] == 1
-            yield Option(value, name or value, aliases=(name,) if is_plain else ())
+        value, name = id_of(one), text_of(one, "name")
+        if value:
+            yield Option(value, name or value, aliases=(name,) if name else ())
 
 
 def _users(entries: list[Mapping[str, JSON]]) -> Iterator[Option]:
-    """Users by number, e-mail address and name; a name that two have stands for neither."""
+    """Users that rows may hold by number, e-mail address or name. Pages tell those of one name apart."""
     names = Counter(text_of(one, "name").casefold() for one in entries)
     for one in entries:
         value, name, email = id_of(one), text_of(one, "name"), text_of(one, "email")
         if not value:
             continue
-        is_plain = bool(name) and names[name.casefold()] == 1
-        label = name if is_plain else f"{name} ({email or value})" if name else email or value
-        aliases = tuple(dict.fromkeys(word for word in (email, name if is_plain else "") if word))
+        label = name or email or value
+        if name and names[name.casefold()] > 1:
+            label = f"{name} ({email or value})"
+        aliases = tuple(dict.fromkeys(word for word in (email, name) if word))
         yield Option(value, label, aliases, closed=INACTIVE if one.get("active") is False else "")
 
 

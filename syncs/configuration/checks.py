@@ -11,6 +11,7 @@ from syncs.engine.values import cast_column
 
 LEAVE, CLEAR, DEFAULT, ATTENTION = "leave", "clear", "default", "attention"
 SHOWN = 12  # columns in a message
+LONGEST_NAME = 500  # of a column or a field, as it is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ def mapping_faults(
     faults = _twice(draft.mapping)
     for filling in draft.mapping:
         at = ("mapping", filling.field)
+        if len(filling.field) > LONGEST_NAME:
+            faults.append(Fault(at, _too_long("field", filling.field)))
+        if filling.column is not None and len(filling.column) > LONGEST_NAME:
+            faults.append(Fault((*at, "column"), _too_long("column", filling.column)))
         if filling.column is not None and columns is not None and filling.column not in columns:
             faults.append(Fault((*at, "column"), _no_column(filling.column, columns)))
         faults += [Fault((*at, "steps"), fault) for fault in check_steps(list(filling.steps))]
@@ -123,6 +128,13 @@ def mapping_faults(
 def primary_key_faults(primary_key: Sequence[str], columns: Sequence[str]) -> list[Fault]:
     """Whether the model returns the columns that identify a row."""
     return [Fault(("primary_key",), _no_column(name, columns)) for name in primary_key if name not in columns]
+
+
+def _too_long(part: str, name: str) -> str:
+    remedy = "; give it a shorter one in the model's SQL" if part == "column" else ""
+    return (
+        f"the name of the {part} is longer than {LONGEST_NAME} signs (it begins with `{name[:40]}`){remedy}"
+    )
 
 
 def _object(adapter: type[Adapter], key: str) -> ObjectType | None:

@@ -13,8 +13,9 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailSyntaxError, validate
 # Possessive quantifiers: nothing is tried twice, so a long wrong text costs no more than a right one.
 # Two hyphens in a row are left to the slow path: they may be Punycode.
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]++"
-_HOST = r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)++[a-z]{2,}"
+_HOST = r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)++[a-z]{2,}+"
 _PLAIN_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_HOST}")
+_PLAIN_EMAILS = re.compile(rf"(?:{_PLAIN_EMAIL.pattern}\n)*+")
 _PLAIN_URL = re.compile(rf"(?:https?://)?(?:www\.)?({_HOST})\.?(?::[0-9]{{0,5}})?(?:[/?#].*)?", re.DOTALL)
 _PLAIN_LENGTH = 63  # so short, no part of it can be too long: local part 64, label 63, address 254
 
@@ -62,6 +63,18 @@ def emails(values: list[str | None]) -> list[str | None]:
 
 def plain_emails(values: list[str | None]) -> list[str | None]:
     """`email` of each text that is a short ASCII address; None for all else, which takes a closer look."""
+    if all(values):
+        texts: list[str] = values  # type: ignore[assignment]
+        # A column of nothing else is matched as one text, line by line: twice as fast.
+        lines = "\n".join((*texts, ""))
+        tidy_lines = lines.lower()
+        if (
+            max(map(len, texts), default=0) <= _PLAIN_LENGTH
+            and tidy_lines.count("\n") == len(texts)
+            and _PLAIN_EMAILS.fullmatch(tidy_lines)
+            and lines.isascii()
+        ):
+            return values if tidy_lines == lines else list(tidy_lines.split("\n")[:-1])
     plain = _PLAIN_EMAIL.fullmatch
     tidied = [value and value.strip().lower() for value in values]
     return [tidy if tidy and plain(tidy) and len(tidy) <= _PLAIN_LENGTH else None for tidy in tidied]

@@ -1,7 +1,9 @@
 """Compares what is staged with the ledger: whole spans of keys at once, one by one only what differs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 
 from syncs.engine import ledger
 from syncs.engine.lease import Lease
@@ -30,47 +32,64 @@ class Compared:
 
 
 def compare(
-    run: Run, lease: Lease, staged: Staging, part: int, when: Circumstances, *, wanted: bytes | None
+    run: Run,
+    lease: Lease,
+    staged: Staging,
+    part: int,
+    when: Circumstances,
+    *,
+    wanted: bytes | None,
+    repeated: Callable[[Span], bytes] | None = None,
 ) -> Iterator[Compared]:
     """Compare staged records with the ledger, span by span; what is to be sent is in the order of rows.
 
-    `wanted` has a byte for each position, 0 where a record is left aside; None: all are wanted. Of several
-    wanted records with one key the last stands for all.
+    `wanted` has a byte for each position, 0 where a record is left aside; None: all are wanted. Where
+    several wanted records of a span have one key, `repeated` says what is wanted instead; without it the
+    last of them stands for all.
     """
-    known_count = ledger.size(run.sync_id, run.generation) if run.keys is None else 0
+    known_count = ledger.size_about(run, part) if run.keys is None else 0
     for span in staged.spans(known_count):
         lease.demand()
-        yield _compare(run, staged, part, span, when, wanted)
+        fresh = staged.fingerprints(span, wanted)
+        if repeated is not None and len(fresh) < staged.count(span, wanted):
+            wanted = repeated(span)
+            fresh = staged.fingerprints(span, wanted)
+        yield _compare(run, staged, part, span, when, wanted, fresh)
 
 
 def _compare(
-    run: Run, staged: Staging, part: int, span: Span, when: Circumstances, wanted: bytes | None
+    run: Run,
+    staged: Staging,
+    part: int,
+    span: Span,
+    when: Circumstances,
+    wanted: bytes | None,
+    fresh: dict[bytes, int],
 ) -> Compared:
-    fresh = staged.fingerprints(span, wanted)
-    left = 0
     accepted: dict[bytes, int | None]
     if run.keys is None:
         accepted = ledger.fingerprints(run, part, span.start, span.end)
-        present = fresh if wanted is None else staged.fingerprints(span)
-        left = len(accepted.keys() - present.keys())
     else:
         accepted = {key: known.fingerprint for key, known in ledger.known(run, list(fresh)).items()}
+    different = list(fresh)
     if when.only_new:
-        different = {key for key in fresh if accepted.get(key) is None}
-    elif run.full:
-        different = set(fresh)
-    else:
-        different = {key for key, _ in fresh.items() - accepted.items()}
+        different = [key for key in fresh if accepted.get(key) is None]
+    elif not run.full:
+        different = list(compress(fresh, map(ne, fresh.values(), map(accepted.get, fresh))))
+    unchanged = len(fresh) - len(different)
     known = ledger.known(run, [key for key in different if key in accepted])
+    left = len(accepted) - unchanged - len(known)
+    if left and wanted is not None:
+        left -= len((staged.fingerprints(span).keys() - fresh.keys()) & accepted.keys())
     sent, deferred = [], []
-    for entry in _entries(staged, span, wanted, different):
+    for entry in _entries(staged, span, wanted, set(different)):
         before = known.get(entry.key)
         what = fate(entry.fingerprint, before, when)
         if what is Fate.DEFER:
             deferred.append(entry)
         else:
             sent.append(Change(entry, before, what))
-    return Compared(sent, deferred, len(fresh) - len(different), left)
+    return Compared(sent, deferred, unchanged, left)
 
 
 def _entries(staged: Staging, span: Span, wanted: bytes | None, keys: set[bytes]) -> list[Entry]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import orjson
 
 from syncs.engine.plan import Twin
-from syncs.engine.staging import Entry, Staging
+from syncs.engine.staging import Entry, Span, Staging
 
 AT_ONCE = 50_000  # upsert keys looked at in one pass: memory stays flat however many rows are doubled
 
@@ -30,13 +30,10 @@ def of_upsert_key(rows: Staging) -> Iterator[list[Twin]]:
         yield from (twins for twins in groups.values() if len(twins) > 1)
 
 
-def of_primary_key(rows: Staging, stopped: bytearray) -> Iterator[list[Twin]]:
-    """Groups of rows with one primary key, those aside that are `stopped` (by position) already."""
-    for span in rows.spans(0):
-        if not rows.has_repeated_key(span):
-            continue
-        groups: dict[bytes, list[Entry]] = {}
-        for header in rows.headers(span):
-            if not stopped[header[3]]:
-                groups.setdefault(header[0], []).append(Entry(*header))
-        yield from ([read_twin(rows, e) for e in entries] for entries in groups.values() if len(entries) > 1)
+def of_primary_key(rows: Staging, span: Span, stopped: bytearray) -> Iterator[list[Twin]]:
+    """Groups of rows in a span with one primary key, those aside that are `stopped` (by position) already."""
+    groups: dict[bytes, list[Entry]] = {}
+    for header in rows.headers(span):
+        if not stopped[header[3]]:
+            groups.setdefault(header[0], []).append(Entry(*header))
+    yield from ([read_twin(rows, e) for e in entries] for entries in groups.values() if len(entries) > 1)

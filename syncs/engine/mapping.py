@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from operator import ne
+from types import NoneType
 from typing import Any, NamedTuple
 
 from destinations.contract import JSON, Companion, Field
@@ -216,7 +217,9 @@ class Mapper:
                         "Whoever owns the source's data must fill it, or the model must leave the row out."
                     )
                     flaws.setdefault(at, []).append(Flaw("no_upsert_key", rule.field.key, message))
-        return [v if v is None or v.__class__ is str else str(v) for v in column]
+        if set(map(type, column)) <= {str, NoneType}:
+            return column
+        return [v if v is None or isinstance(v, str) else str(v) for v in column]
 
     def _map_companions(
         self,
@@ -255,7 +258,7 @@ class Mapper:
             keyless = 0
             if None in match_keys:
                 keyless = sum(1 for at, key in enumerate(match_keys) if key is None and cells[at] is not None)
-            return sum(1 for _ in filter(None, map(ne, cells, match_keys))) - keyless
+            return sum(map(bool, map(ne, cells, match_keys))) - keyless
         pairs = zip(cells, match_keys, strict=True)
         return sum(1 for cell, key in pairs if key is not None and values.canonical(cell) != key)
 

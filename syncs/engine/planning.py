@@ -18,13 +18,13 @@ from destinations.contract import Mode
 from syncs.engine import duplicates, leftovers, reasons
 from syncs.engine.batches import Planned, pack
 from syncs.engine.calls import Way
-from syncs.engine.comparing import Change, Compared, compare
+from syncs.engine.comparing import Change, compare
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
 from syncs.engine.plan import Circumstances, Fate, Known, clash
 from syncs.engine.plan_writer import PlanWriter, discard
-from syncs.engine.staging import Staging
+from syncs.engine.staging import Span, Staging
 from syncs.models import Batch, Run
 from syncs.sources.base import Reader
 
@@ -125,11 +125,14 @@ class Planner:
             self.totals.held_back += sum(1 for at in inside if at < len(found.same))
             self.totals.invalid += sum(1 for at in inside if at >= len(found.same))
             self._writer.rejected([told[at] for at in inside])
-        for twins in duplicates.of_primary_key(rows, marks):
+
+    def _stop_repeated(self, rows: Staging, span: Span, marks: bytearray) -> None:
+        """Rows of one primary key cannot be told apart by the ledger: all are stopped."""
+        fields, columns = self.shape.row_layout.fields, ", ".join(self.shape.primary_key)
+        for twins in duplicates.of_primary_key(rows, span, marks):
             for twin in twins:
                 marks[twin.position] |= STOPPED
             self.totals.invalid += len(twins)
-            columns = ", ".join(self.shape.primary_key)
             self._writer.rejected(reasons.of_repeated(self.run, self._attempt, twins, fields, columns))
 
     # Writing
@@ -142,15 +145,17 @@ class Planner:
         self._writer.batches(packed, layout, stage=Batch.Stage.ROWS)
         self._writer.batches(pack(late, packings, size), layout, stage=Batch.Stage.LATE_ROWS)
 
-    def _compare(self, staged: Staging, part: int, wanted: bytes | None) -> Iterator[Compared]:
-        return compare(self.run, self._lease, staged, part, self._when, wanted=wanted)
-
     def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
         limit = self.run.limit
         kept: list[Change] = []
-        wanted = marks.translate(_ROWS) if any(marks) else None
-        for compared in self._compare(rows, 0, wanted):
+        wanted = marks.translate(_ROWS) if marks.count(0) < len(marks) else None
+
+        def repeated(span: Span) -> bytes:
+            self._stop_repeated(rows, span, marks)
+            return marks.translate(_ROWS)
+
+        for compared in compare(self.run, self._lease, rows, 0, self._when, wanted=wanted, repeated=repeated):
             self.totals.left += compared.left
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
@@ -228,7 +233,7 @@ class Planner:
         It counts for its row only where the row has no operation of its own.
         """
         wanted = marks.translate(_COMPANIONS if self.run.limit is None else _COMPANIONS_OF_SENT)
-        for compared in self._compare(companions, 1, wanted):
+        for compared in compare(self.run, self._lease, companions, 1, self._when, wanted=wanted):
             for entry in compared.deferred:
                 if not marks[entry.position]:
                     self.totals.unchanged -= 1

@@ -10,7 +10,9 @@ from django.utils import timezone
 from destinations import accounts
 from destinations.models import Exchange
 from syncs.engine.staging import sweep
-from syncs.models import Batch, LedgerEntry, PlannedRow, Run
+from syncs.models import Batch, LedgerEntry, PlannedRow, Run, Source
+from syncs.sources import uploads
+from syncs.sources.duckdb import Upload
 
 AT_ONCE = 500
 
@@ -32,7 +34,14 @@ def prune() -> dict[str, int]:
         "former generations": _delete_former(),
         "accounts": accounts.prune(now),
         "scratch": sweep(settings.SCRATCH_DIR),
+        "uploads": uploads.sweep(settings.UPLOADS_DIR, _uploaded()),
     }
+
+
+def _uploaded() -> set[str]:
+    """The folders of uploads that sources name."""
+    found = Source.objects.filter(kind=Upload.key).values_list("options", flat=True)
+    return {str(options.get("path")) for options in found}
 
 
 def _delete(rows: "QuerySet[Exchange]") -> int:

@@ -283,7 +283,9 @@ def _decimals(values: Column, field: Field, zone: tzinfo) -> Column:
     """orjson reads a decimal's text twice as fast as float() does."""
     texts = ["null" if value is None else str(value) for value in values]
     numbers = orjson.loads(f"[{','.join(texts)}]")
-    return _floats([value if value is None else float(value) for value in numbers], field, zone)
+    if set(map(type, numbers)) != {float}:
+        numbers = [value if value is None else float(value) for value in numbers]
+    return _floats(numbers, field, zone)
 
 
 def _as_they_are(values: Column, field: Field, zone: tzinfo) -> Column:

@@ -6,6 +6,8 @@ from django.db.models import Q
 from syncadmin.teams.models import Team
 from syncs.models.sync import Sync
 
+LONGEST_NAME = 500  # of a column or a field
+
 
 class FieldMapping(models.Model):
     """A column, or a fixed value, that fills a field; and what an empty value means.
@@ -23,8 +25,8 @@ class FieldMapping(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="mappings")
     position = models.PositiveSmallIntegerField()
-    field = models.CharField(max_length=200)
-    column = models.CharField(max_length=200, null=True, blank=True)
+    field = models.CharField(max_length=LONGEST_NAME)
+    column = models.CharField(max_length=LONGEST_NAME, null=True, blank=True)
     value = models.JSONField(null=True, blank=True)
     steps = models.JSONField(default=list, blank=True)
     empty = models.CharField(max_length=10, choices=Empty, default=Empty.LEAVE)

@@ -54,7 +54,7 @@ class RejectedRow(models.Model):
     match_key = models.TextField(blank=True)
     stage = models.CharField(max_length=12, choices=Stage)
     problem = models.CharField(max_length=60)
-    field = models.CharField(max_length=200, blank=True)
+    field = models.CharField(max_length=500, blank=True)
     reason = models.TextField()
     who = models.CharField(max_length=10, choices=Who)
     payload = models.JSONField(default=dict)

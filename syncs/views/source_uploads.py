@@ -14,8 +14,10 @@ from django.urls import reverse
 from syncadmin.teams.access import TeamRequest
 from syncs.forms.sources import SourceForm, UploadForm
 from syncs.models import Source
+from syncs.sources import uploads
 from syncs.sources.base import SourceError
 from syncs.views.source_health import Tested, Unreachable, note, quick_reader, test
+from syncs.views.source_models import tell_models
 from syncs.views.source_save import save
 from syncs.views.way_back import way_back
 
@@ -50,14 +52,21 @@ def upload(request: TeamRequest, found: Source) -> HttpResponse:
     old = folder_of(found)
     found.options = {"path": str(uuid4())}
     folder: Path = settings.UPLOADS_DIR / found.options["path"]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    uploads.mark(folder)
     file.keep(folder)
     tested = test(found)
     note(found, tested)
     if not tested.is_good:
         file.add_error("file", tested.message)
+    if tested.is_good and old is not None:
+        uploads.mark(old)
     if not tested.is_good or not save(found, form):
         shutil.rmtree(folder, ignore_errors=True)
+        if old is not None:
+            uploads.unmark(old)
         return _show(request, found, form, file)
+    uploads.unmark(folder)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
     return _done(request, found, tested, gone=[name for name in before if name not in _columns(found)])
@@ -103,6 +112,8 @@ def _done(
             f"The file before had columns that this one has not: {', '.join(gone[:SHOWN_COLUMNS])}{more}. "
             "Models that read them do not work until a file has them again.",
         )
+    if tested is not None:
+        tell_models(request, found)
     own = reverse("source", args=[request.team.slug, found.public_id])
     return redirect(way_back(request) or own)
 

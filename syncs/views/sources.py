@@ -18,14 +18,15 @@ from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import stored
 from syncs.forms.sources import AddressForm, ReaderForm, SourceForm
 from syncs.models import QueryModel, Source
-from syncs.sources import registry
+from syncs.sources import registry, uploads
 from syncs.sources.base import Reader, SourceError, Table
 from syncs.sources.duckdb import Upload
 from syncs.sources.postgres import Postgres
 from syncs.views import typed_secrets
 from syncs.views.source_health import Tested, Unreachable, kind_label, note, tables, test, test_again
+from syncs.views.source_models import tell_models
 from syncs.views.source_save import save
-from syncs.views.source_uploads import remove_folder, upload
+from syncs.views.source_uploads import folder_of, remove_folder, upload
 from syncs.views.way_back import way_back
 
 SHOWN_MODELS = 10
@@ -191,6 +192,8 @@ def _form(request: TeamRequest, found: Source) -> HttpResponse:
         return _show(request, found, form, settings, address)
     typed_secrets.forget(request, place)
     tell(request, tested)
+    if tested.is_good and not is_new:
+        tell_models(request, found)
     return redirect((way_back(request) if is_new else "") or address_of(request, found))
 
 
@@ -226,10 +229,13 @@ def address_of(request: TeamRequest, found: Source) -> str:
 
 def _remove(found: Source) -> bool:
     """Remove the source, with the file that was uploaded for it. False while a model reads it."""
+    folder = folder_of(found) if found.kind == Upload.key else None
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=found.pk)
         if QueryModel.objects.filter(source=found).exists():
             return False
+        if folder is not None:
+            uploads.mark(folder)
         Source.objects.filter(pk=found.pk).delete()
     if found.kind == Upload.key:
         remove_folder(found)

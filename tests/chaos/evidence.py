@@ -18,6 +18,8 @@ Entry: TypeAlias = Mapping[str, Any]
 PATIENCE = 5
 # A client that has an answer in its hands needs a moment to write it down; a kill in it excuses a repeat.
 WRITING_DOWN_SECONDS = 1.5
+# What a client sent in its last moment is let in when it is dead already: later, the busier the machine.
+ON_THE_WAY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ def _blame(before: Submission, again: Submission, stops: list[Interruption], wri
         return "twice in one request"
     if not before.is_accepted or before.answered_at is None:
         return ""
-    until = before.answered_at + writing_down
-    if any(stop.what == "kill" and before.began <= stop.at <= until for stop in stops):
+    since, until = before.began - ON_THE_WAY_SECONDS, before.answered_at + writing_down
+    if any(stop.what == "kill" and since <= stop.at <= until for stop in stops):
         return ""
     if any(stop.what in {"cancel", "full"} and before.began <= stop.at <= again.began for stop in stops):
         return ""

@@ -222,6 +222,10 @@ def test_a_repeat_needs_a_reason(open_stand_in: Opener) -> None:
     assert len(found.sent_since(began)) == 3
     killed = [Interruption("kill", began)]
     assert [text.split()[0] for text in found.unexplained(killed, writing_down=0.05)] == ["p1@example.com"]
+    third = found.submissions["lead", "p3@example.com"][0]
+    for seconds, excused in ((0.5, True), (1.5, False)):
+        killed = [Interruption("kill", third.began - seconds)]
+        assert ("p3@example.com" not in str(found.unexplained(killed))) == excused
 
 
 def test_the_answers_have_the_published_shapes(open_stand_in: Opener) -> None:

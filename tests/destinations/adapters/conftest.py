@@ -10,7 +10,9 @@ import responses
 
 from destinations.contract import JSON, Adapter
 from destinations.http import HttpClient
-from tests.destinations.openapi import Facts
+from destinations.sandbox.running import running_service
+from destinations.sandbox.salesloft import Salesloft
+from tests.destinations.openapi import Facts, load
 
 
 @dataclass
@@ -72,6 +74,16 @@ class Wire:
             assert call.request.headers["Authorization"] == "Bearer qk_test"
             if (method, path) not in self.unchecked:
                 self.facts.check_request(method, path, body)
+
+
+@pytest.fixture
+def salesloft_sandbox() -> Iterator[Salesloft]:
+    """The look-alike. What it was asked must be in Salesloft's published description."""
+    with running_service(Salesloft, switches={"job_seconds": 0.0}) as running:
+        yield running
+        for seen in running.requests:
+            path = f"{seen.path}?{seen.query}" if seen.query else seen.path
+            load("salesloft").check_request(seen.method, path, seen.json() if seen.body else None)
 
 
 @pytest.fixture

@@ -155,6 +155,18 @@ def test_an_account_can_be_refused_bulk_jobs(salesloft, loft):
     assert loft.post("/person_upserts", ann()).status_code == 200
 
 
+def test_a_crm_id_in_a_row_needs_the_scope_of_who_opened_the_job(salesloft, loft):
+    row = ann(crm_id="00Q4x000000abcdEAA", crm_id_type="salesforce")
+    body = {"type": "person/upsert"}
+    job = loft.post("/bulk_jobs", body, key="no-team-key").json()["data"]["id"]
+    loft.post(f"/bulk_jobs/{job}/job_data", {"data": [row, ann("bob@acme.test")]})
+    loft.put(f"/bulk_jobs/{job}", {"ready_to_execute": True})
+    assert salesloft.wait_for_jobs()
+    first, second = results(loft, job)
+    assert ("crm_id_person:write" in first["error"], second["status"]) == (True, "success")
+    assert results(loft, loft.run(row))[0]["status"] == "success"
+
+
 def test_rows_draw_nothing_from_the_budget(salesloft, loft):
     job = loft.open_job(*crowd(50))
     before = salesloft.limits.spent

@@ -10,6 +10,7 @@ from destinations import contract
 from destinations.auth import ApiKey
 from destinations.contract import Companion, Field, Identity, Kind, Limits, Mode, ObjectType, Option, Window
 from syncs.configuration.checks import (
+    LONGEST_NAME,
     Draft,
     Fault,
     Filling,
@@ -18,6 +19,7 @@ from syncs.configuration.checks import (
     target_faults,
     with_defaults,
 )
+from syncs.models import FieldMapping
 
 
 class Acme(contract.Adapter):
@@ -153,6 +155,18 @@ def test_a_column_that_the_query_does_not_return_names_the_near_miss() -> None:
     at, message = only(faults(EMAIL, Filling("last_name", column="lastname")))
     assert at == ("mapping", "last_name", "column")
     assert message == "the model's query returns no column `lastname`; did you mean `last_name`?"
+
+
+def test_names_longer_than_can_be_stored_are_told() -> None:
+    assert {FieldMapping._meta.get_field(part).max_length for part in ("field", "column")} == {LONGEST_NAME}
+    name = "c" * (LONGEST_NAME + 1)
+    at, message = only(faults(EMAIL, Filling("last_name", column=name), columns=["email", name]))
+    assert at == ("mapping", "last_name", "column")
+    assert message.startswith("the name of the column is longer than 500 signs")
+    assert message.endswith("; give it a shorter one in the model's SQL")
+    at, message = only(faults(EMAIL, Filling(f"extra.{name}", column="email"), columns=["email"]))
+    assert at == ("mapping", f"extra.{name}")
+    assert message.startswith("the name of the field is longer than 500 signs")
 
 
 def test_columns_nobody_knows_now_are_not_checked() -> None:

@@ -155,6 +155,28 @@ def test_a_column_is_its_texts_one_by_one(column: list[str | None]) -> None:
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        "Bob@ACME.com",
+        "a@b.com\nc@d.com",
+        "c@d.com\n",
+        "\nc@d.com",
+        " c@d.com",
+        "",
+        "c@d.c",
+        "no address",
+        "\u212a@d.com",  # a Kelvin sign, in lower case an ASCII k
+        f"{'c' * 57}@d.com",
+        f"{'c' * 58}@d.com",
+    ],
+)
+def test_one_address_of_another_kind_changes_nothing_for_its_neighbours(other: str) -> None:
+    column: list[str | None] = ["a@acme.com", other, "z@acme.com"]
+    assert plain_emails(column) == ["a@acme.com", plain_emails([other, None])[0], "z@acme.com"]
+    assert emails(column) == ["a@acme.com", email(other), "z@acme.com"]
+
+
+@pytest.mark.parametrize(
     ("written", "meant"),
     [
         ("Acme.com", "acme.com"),

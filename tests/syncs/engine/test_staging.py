@@ -65,7 +65,16 @@ def test_rows_with_one_primary_key_are_found_but_for_those_that_are_stopped(tmp_
         staged.add(row_keys(["3", "4"]), [8, 9], match_digests(["x", "y"]), [5, 6], lines)
         staged.finish()
 
-        groups = list(duplicates.of_primary_key(staged, bytearray([0, 0, 0, 0, 1, 0, 0])))
+        stopped = bytearray([0, 0, 0, 0, 1, 0, 0])
+        (span,) = staged.spans(0)
+        groups = list(duplicates.of_primary_key(staged, span, stopped))
+        wanted = bytes(not mark for mark in stopped)
+
+        assert (staged.count(span), len(staged.fingerprints(span))) == (7, 5)
+        assert (staged.count(span, wanted), len(staged.fingerprints(span, wanted))) == (6, 5)
+        three = row_keys(["3"])[0]
+        assert staged.fingerprints(span)[three] == 8  # the last
+        assert staged.fingerprints(span, bytes([1, 1, 1, 1, 1, 0, 1]))[three] == 3
 
     assert [[twin.position for twin in twins] for twins in groups] == [[3, 5]]
 

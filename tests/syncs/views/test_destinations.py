@@ -3,10 +3,14 @@
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from django.urls import reverse
 
+from destinations import registry
+from destinations.auth import OAuth
 from destinations.models import Connection
 from destinations.sandbox.running import API_KEY, running_sandbox
+from destinations.sandbox.service import services
 from syncadmin.lib.crypto import Secret
 from syncs.configuration.connections import save_connection
 from syncs.models import LedgerEntry, QueryModel, Source, Sync
@@ -68,16 +72,25 @@ def test_alice_connects_with_a_key_and_reads_that_it_works(client, alice, sandbo
     assert set(connection.fields) == {"leads", "companies"}
 
 
-def test_the_sandbox_needs_no_key_and_is_marked(client, alice, sandbox):
+@pytest.mark.parametrize("key", sorted(registry.adapters()))
+def test_the_sandbox_needs_no_key_and_is_marked(client, alice, sandbox, key):
+    adapter = registry.adapter(key)
     client.force_login(alice)
     gallery = client.get(reverse("destination_add", args=["acme"]))
-    assert "Try with the sandbox" in gallery.text
+    address = reverse("connection_add", args=["acme", key]) + "?account=sandbox"
+    assert f'href="{address}' in gallery.text
 
-    address = reverse("connection_add", args=["acme", "qualified"]) + "?account=sandbox"
     answer = client.post(address, {"name": "Try it", "reserve_percent": "0"}, follow=True)
 
-    assert Connection.objects.get().health == Connection.Health.GOOD
-    assert "nothing is sent to Qualified" in answer.text
+    connection = Connection.objects.get()
+    assert connection.health == Connection.Health.GOOD
+    assert set(connection.fields) == {one.key for one in adapter.objects}
+    assert f"nothing is sent to {adapter.label}" in answer.text
+    for auth in adapter.auths:
+        if isinstance(auth, OAuth):
+            ours = f"{sandbox.url}{services()[key].prefix}"
+            assert connection.options[auth.host_setting] == ours
+            assert requests.get(ours + auth.authorize_path, timeout=10).status_code == 400
 
 
 def test_without_a_sandbox_none_is_offered(client, alice, settings):

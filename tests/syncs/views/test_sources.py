@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Membership, Team, User
-from syncs.models import QueryModel, Source
+from syncs.models import FieldMapping, QueryModel, Source, Sync
 from syncs.views.sync_columns import describe
 from tests.postgres import PASSWORD, Database, Server, postgres_server  # noqa: F401
 
@@ -254,6 +255,48 @@ def test_a_newer_file_takes_the_place_of_the_old_and_tells_what_is_gone(browser)
     assert "columns that this one has not: email" in shown
     assert not old.exists()
     assert "Zoë" in (settings.UPLOADS_DIR / source.options["path"] / "data.csv").read_text()
+
+
+def test_changing_a_source_tells_which_models_no_longer_work(browser, team, source, files):
+    (files / "people.csv").write_text("id,mail\n1,ann@acme.com\n")
+    make = QueryModel.objects.create
+    make(team=team, source=source, name="fine", sql="select id from 'people.csv'", primary_key=["id"])
+    make(team=team, source=source, name=f"gone {HTML}", sql="select * from 'gone.csv'", primary_key=["id"])
+    make(team=team, source=source, name="keyless", sql="select mail from 'people.csv'", primary_key=["id"])
+    make(team=team, source=source, name="mapped", sql="select * from 'people.csv'", primary_key=["id"])
+    connection = Connection.objects.create(
+        team=team,
+        name="q",
+        destination="qualified",
+        account=RemoteAccount.objects.create(team=team, destination="qualified"),
+    )
+    sync = Sync.objects.create(
+        team=team,
+        name="leads",
+        model=QueryModel.objects.get(name="mapped"),
+        connection=connection,
+        object_key="leads",
+        upsert_key="email",
+    )
+    FieldMapping.objects.create(team=team, sync=sync, position=0, field="email", column="email")
+    address = f"/t/acme/sources/{source.public_id}/edit/"
+    data = {"name": source.name, "time_zone": "UTC", "setting-path": "sources"}
+
+    shown = page(browser.post(address, data | {"seen_at": source.updated_at.isoformat()}, follow=True))
+
+    assert "Models that read it do not work with what is saved now:" in shown
+    assert HTML not in shown
+    assert ">keyless</a>: The model&#x27;s query returns no column “id”" in shown
+    assert ">mapped</a>: It no longer returns the column “email”, which the sync leads needs." in shown
+    assert "gone.csv" in shown
+    told = shown[: shown.index("</p>", shown.index("Models that read it"))]
+    assert ">fine</a>" not in told
+
+    QueryModel.objects.exclude(name="fine").exclude(syncs=sync).delete()
+    (files / "people.csv").write_text("id,email\n1,ann@acme.com\n")
+    source.refresh_from_db()
+    shown = page(browser.post(address, data | {"seen_at": source.updated_at.isoformat()}, follow=True))
+    assert "With it the 2 models that read it work." in shown
 
 
 @pytest.mark.parametrize(

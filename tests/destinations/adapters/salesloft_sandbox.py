@@ -1,0 +1,51 @@
+"""Salesloft's adapter against the look-alike: connect, send, and see what is stored."""
+
+from typing import Any
+
+from destinations.adapters.salesloft import Adapter
+from destinations.contract import JSON, Call, Outcome, Pending, Target
+from destinations.errors import Temporary
+from destinations.http import HttpClient
+from destinations.sandbox.salesloft import Salesloft
+from destinations.sandbox.salesloft_state import Record
+from tests.destinations.adapters.salesloft_calls import call
+
+
+def connect(sandbox: Salesloft, key: str = "sandbox-key", *, timeout: float = 5, **options: JSON) -> Adapter:
+    client = HttpClient(
+        Adapter,
+        base_url=sandbox.url,
+        headers=Adapter.auth.headers({"api_key": key}),
+        timeout=timeout,
+        secrets=[key],
+    )
+    return Adapter(client, {"base_url": sandbox.url, **options})
+
+
+def only(adapter: Adapter, target: Target, values: dict[str, JSON], **more: Any) -> Outcome:
+    """The outcome of one record sent in one call."""
+    (outcome,) = done(adapter.send(target, call(target, values, **more)))
+    return outcome
+
+
+def done(answer: list[Outcome] | Pending) -> list[Outcome]:
+    assert isinstance(answer, list)
+    return answer
+
+
+def deliver(sandbox: Salesloft, adapter: Adapter, target: Target, one: Call) -> list[Outcome]:
+    """A bulk job to its end, as the engine drives it: each state goes through JSON, errors come again."""
+    answer = adapter.send(target, one)
+    for _ in range(60):
+        if isinstance(answer, list):
+            return answer
+        assert sandbox.wait_for_jobs()
+        try:
+            answer = adapter.advance(target, one, answer.state)
+        except Temporary:
+            continue
+    raise AssertionError("The job has no end.")
+
+
+def people(sandbox: Salesloft) -> dict[str, Record]:
+    return {str(one.match_key): one for one in sandbox.people()}
