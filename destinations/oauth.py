@@ -245,15 +245,21 @@ def _ask(connection: Connection, *, redirect: str = "", **parameters: str) -> di
         raise _error(error.error or "", said, label, app) from None
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 500
+        if status < 500 and status not in (408, 429):
+            raise Misconfigured(
+                f"There is no sign-in at {place.host} ({status}). Whoever set up the connection must check "
+                "the address of the sign-in in its advanced settings.",
+                cause=Cause.NOT_FOUND,
+            ) from None
         raise Temporary(
             f"{label} has trouble of its own with signing in ({status}). It is tried again by itself.",
             cause=Cause.SERVER,
             may_be_applied=False,
         ) from None
-    except requests.JSONDecodeError:
-        raise failures.garbled(place, "is not JSON") from None
     except (requests.RequestException, OSError) as error:
         raise failures.from_exception(error, place) from None
+    except ValueError:
+        raise failures.garbled(place, "is not JSON") from None
     if not isinstance(told, dict) or not told.get("access_token"):
         raise failures.garbled(place, "holds no token")
     return dict(told)
