@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,7 +17,7 @@ from syncadmin.lib import personal
 from syncadmin.lib.history import HistoryAdmin, list_of, page_of
 from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, short, tag
-from syncs.admin import again, told
+from syncs.admin import again, problems, told
 from syncs.admin.scopes import NEED_ATTENTION, SyncScope
 from syncs.engine.run import cancel
 from syncs.models import Batch, RejectedRow, Run, Sync
@@ -322,28 +322,22 @@ def _counts(run: Run) -> list[dict[str, Any]]:
 
 
 def _problems(run: Run) -> list[dict[str, Any]]:
-    """The run's rows by stage and problem, the most frequent first, each with its first row as example."""
-    groups = list(
-        RejectedRow.objects.filter(run=run)
-        .order_by()
-        .values("stage", "problem")
-        .annotate(rows=Count("pk"), first=Min("pk"))
-        .order_by("-rows", "stage", "problem")[: MOST_PROBLEMS + 1]
-    )
-    examples = RejectedRow.objects.in_bulk([group["first"] for group in groups])
+    """The run's rows by stage and problem, the most frequent first, each with a row as example."""
+    found = problems.counted(run.pk)[: MOST_PROBLEMS + 1]
+    examples = RejectedRow.objects.in_bulk([one.example for one in found])
     return [
         {
-            "stage": RejectedRow.Stage(group["stage"]).label,
-            "problem": title_of(group["problem"]),
-            "rows": group["rows"],
-            "url": list_of(RejectedRow, run=run.public_id, stage=group["stage"], problem=group["problem"]),
-            "example": examples[group["first"]],
-            "example_key": personal.text(examples[group["first"]].key_text),
-            "example_reason": told.reason(examples[group["first"]]),
-            "example_url": page_of(examples[group["first"]]),
+            "stage": RejectedRow.Stage(one.stage).label,
+            "problem": title_of(one.problem),
+            "rows": f"{'more than ' if one.is_cut else ''}{one.count:,}",
+            "url": list_of(RejectedRow, run=run.public_id, stage=one.stage, problem=one.problem),
+            "example": examples[one.example],
+            "example_key": personal.text(examples[one.example].key_text),
+            "example_reason": told.reason(examples[one.example]),
+            "example_url": page_of(examples[one.example]),
         }
-        for group in groups
-        if group["first"] in examples
+        for one in found
+        if one.example in examples
     ]
 
 

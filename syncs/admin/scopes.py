@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from syncadmin.lib.narrowing import RelatedScope, as_uuid
+from syncs.admin.problems import names
 from syncs.models import RejectedRow, Run, Sync
 from syncs.views.run_groups import title_of
 
@@ -61,8 +62,8 @@ class StageFilter(admin.SimpleListFilter):
         if self.value() is None:
             return queryset
         if self.value() == NEED_ATTENTION:
-            # "not in" rather than "in": the index's order is kept, and nothing is sorted.
-            return queryset.exclude(stage__in=CALM)
+            # A range rather than "in": the index's order is kept, and nothing is sorted.
+            return queryset.filter(stage__gt=CALM[0]).exclude(stage=CALM[1])
         return queryset.filter(stage=self.value())
 
 
@@ -71,12 +72,13 @@ class ProblemFilter(admin.SimpleListFilter):
 
     title = "problem"
     parameter_name = "problem"
+    stages: Sequence[tuple[str, str]] = ()  # with their problems, where a run is chosen
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        run = as_uuid(request.GET.get("run", ""))
+        run = _run(request)
         if run is not None:
-            rows = RejectedRow.objects.filter(run__in=Run.objects.filter(public_id=run)).order_by()
-            problems = set(rows.values_list("problem", flat=True).distinct())
+            self.stages = names(run)
+            problems = {problem for _, problem in self.stages}
         else:
             newest = RejectedRow.objects.order_by("-pk").values_list("problem", flat=True)
             problems = set(newest[:LOOKED_AT])
@@ -85,4 +87,15 @@ class ProblemFilter(admin.SimpleListFilter):
         return sorted(((problem, title_of(problem)) for problem in problems), key=lambda one: one[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedRow]) -> QuerySet[RejectedRow]:
-        return queryset if self.value() is None else queryset.filter(problem=self.value())
+        if self.value() is None:
+            return queryset
+        stages = {stage for stage, problem in self.stages if problem == self.value()}
+        if len(stages) == 1:  # told as well, it leads the index to them
+            queryset = queryset.filter(stage=stages.pop())
+        return queryset.filter(problem=self.value())
+
+
+def _run(request: HttpRequest) -> int | None:
+    """The run that the address narrows by."""
+    public_id = as_uuid(request.GET.get("run", ""))
+    return Run.objects.filter(public_id=public_id).values_list("pk", flat=True).first() if public_id else None

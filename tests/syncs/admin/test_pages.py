@@ -116,7 +116,7 @@ def test_a_run_tells_its_problems_with_an_example_each(sync: Sync, staff_client:
     page = asked(staff_client, page_of(run))
 
     told = text_of(page)
-    assert "3 Stopped for its data: Not an e-mail address in email Whoever owns the source's data 1 :" in told
+    assert "3 Stopped for its data: Not an e-mail address in email Whoever owns the source's data 3 :" in told
     assert "1 Held back: The same record twice" in told
     assert "Read 3 rows." in told
     problem = list_of(RejectedRow, run=run.public_id, stage="invalid", problem="not_an_email")
