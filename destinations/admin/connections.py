@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -93,7 +93,7 @@ class ConnectionAdmin(HistoryAdmin):
 
     @admin.display(description="Account")
     def account_name(self, connection: Connection) -> str:
-        return str(connection.account)
+        return connection.account.name or f"the account of “{connection.name}”"
 
     @admin.display(description="Account")
     def of_account(self, connection: Connection) -> SafeString:
@@ -184,7 +184,12 @@ class RemoteAccountAdmin(HistoryAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RemoteAccount]:
-        return super().get_queryset(request).select_related("team")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("team")
+            .prefetch_related(Prefetch("connections", Connection.objects.only("name", "account")))
+        )
 
     def search(self, queryset: QuerySet[RemoteAccount], term: str) -> QuerySet[RemoteAccount]:
         return queryset.filter(Q(name__icontains=term) | Q(remote_id=term))

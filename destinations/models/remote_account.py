@@ -56,4 +56,11 @@ class RemoteAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"{self.destination} account {str(self.public_id)[:8]}"
+        """Its name; where the service tells none, what people call the ways there: that is one query."""
+        if self.name:
+            return self.name
+        ways = self.connections.all() if self.pk is not None else ()
+        names = sorted(f"“{connection.name}”" for connection in ways)[:3]
+        return (
+            f"the account of {' and '.join(names)}" if names else f"an unnamed account of {self.destination}"
+        )

@@ -33,6 +33,15 @@ def change(connection: Connection, *, said: bool | None, **options) -> accounts.
     return accounts.apply_change(connection, same_account=said, **given)
 
 
+def test_an_account_without_a_name_is_called_by_the_ways_there(connection, team):
+    assert str(connection.account) == f"the account of “{connection.name}”"
+    Connection.objects.create(team=team, name="a second", destination="qualified", account=connection.account)
+    assert str(fresh(connection).account) == f"the account of “a second” and “{connection.name}”"
+    RemoteAccount.objects.filter(pk=connection.account_id).update(name="Acme US")
+    assert str(fresh(connection).account) == "Acme US"
+    assert str(RemoteAccount(destination="qualified", team=team)) == "an unnamed account of qualified"
+
+
 # When it asks
 
 
