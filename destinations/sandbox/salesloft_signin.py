@@ -89,7 +89,7 @@ class SignIn:
     def _decide(self, request: Request) -> Answer:
         query, form = dict(parse_qsl(request.query)), dict(parse_qsl(request.body.decode("utf-8", "replace")))
         origin = request.headers.get("origin")
-        if origin not in (None, "null") and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return _page(400, "<h1>This came from a page of another site</h1>")
         app, problem = self._app(query)
         user = next((each for each in self._state.users() if str(each.id) == form.get("user_id")), None)
