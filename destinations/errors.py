@@ -15,6 +15,7 @@ Every message says what happened and who must do what. No message carries a secr
 """
 
 from enum import StrEnum
+from typing import Self
 
 
 class Cause(StrEnum):
@@ -60,12 +61,31 @@ class Temporary(DestinationError):
 class RateLimited(Temporary):
     """Send the same call again, not before `retry_after` seconds have passed. Uses up no attempt.
 
-    `retry_after` is None where the service named no time: too many requests were in flight at once.
+    `retry_after` is None where the service named no time: too many requests were in flight at once. Where it
+    named none for a window of fixed limits, `retry_after` is worked out: the rest of the window of
+    `window_seconds` (the published length; an account may have another), by the service's clock, which was
+    at `told_at` (Unix seconds, None where it tells no time).
     """
 
-    def __init__(self, message: str, *, cause: Cause = Cause.BUDGET, retry_after: float | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: Cause = Cause.BUDGET,
+        retry_after: float | None,
+        window_seconds: float | None = None,
+        told_at: float | None = None,
+    ) -> None:
         super().__init__(message, cause=cause, may_be_applied=False)
         self.retry_after = retry_after
+        self.window_seconds = window_seconds
+        self.told_at = told_at
+
+    @classmethod
+    def till_window_ends(cls, message: str, window_seconds: float, told_at: float | None) -> Self:
+        """A refusal without a named time, in a window that begins at whole multiples of its length."""
+        into = 0.0 if told_at is None else told_at % window_seconds
+        return cls(message, retry_after=window_seconds - into, window_seconds=window_seconds, told_at=told_at)
 
 
 class Rejected(DestinationError):

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -53,11 +53,15 @@ class Report:
 class Gate:
     """Granted requests, in memory; and what the service said about them. Safe for threads.
 
-    One worker has one gate for an account. Times are Unix seconds.
+    One worker has one gate for an account. Times are Unix seconds. `lengths` maps the length of a window as
+    the service publishes it to the length that it has on the account.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.time, lengths: Mapping[float, float] | None = None
+    ) -> None:
         self._clock = clock
+        self._lengths = dict(lengths or {})
         self._lock = Lock()
         self._grants: deque[list[float]] = deque()  # [granted at, use by, requests left]
         self._retry_at: float | None = None
@@ -98,6 +102,13 @@ class Gate:
             known = self._observations.get(meter.window_seconds)
             if known is None or meter.remaining <= known.meter.remaining:
                 self._observations[meter.window_seconds] = Observation(self._clock(), meter)
+
+    def own_pause(self, error: RateLimited) -> float | None:
+        """The error's pause; where it was worked out from a published window, by that of the account."""
+        length = self._lengths.get(error.window_seconds) if error.window_seconds else None
+        if length is None or length == error.window_seconds:
+            return error.retry_after
+        return RateLimited.till_window_ends("", length, error.told_at).retry_after
 
     def refused(self, retry_after: float | None, *, sent_at: float) -> None:
         with self._lock:

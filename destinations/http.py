@@ -159,6 +159,7 @@ class HttpClient:
             exchange.error = error.message = said
             error.args = (error.message,)
             if isinstance(error, RateLimited) and self._gate is not None:
+                error.retry_after = self._gate.own_pause(error)
                 self._gate.refused(error.retry_after, sent_at=started_at.timestamp())
             raise
         finally:

@@ -14,7 +14,6 @@ from destinations.adapters._salesloft_records import WORDS
 from destinations.contract import JSON, Meter, Remedy, Who
 from destinations.errors import (
     AuthExpired,
-    Cause,
     DestinationError,
     Misconfigured,
     RateLimited,
@@ -127,12 +126,12 @@ def refusal(status: int, body: JSON, headers: Mapping[str, str], path: str) -> D
                 status, body, is_insert=len(parts) == 1 and f"/{parts[0]}" in _INSERTS, parts=parts
             )
         case 429 if not _is_a_time(headers.get("Retry-After", "")):
-            pause = _till_next_minute(headers)
-            return RateLimited(
-                "The budget that all tools of the Salesloft team share is used up (429). The call is made "
-                f"again in {pause:.0f} seconds by itself.",
-                cause=Cause.BUDGET,
-                retry_after=pause,
+            at = _date(headers.get("Date", ""))
+            return RateLimited.till_window_ends(
+                "The budget that all tools of the Salesloft team share is used up for this minute (429). The "
+                "call is made again by itself.",
+                WINDOW_SECONDS,  # calendar minutes, as far as is known
+                None if at is None else at.timestamp(),
             )
     return None
 
@@ -251,12 +250,6 @@ def _below(at: str, name: str) -> str:
 def _is_a_time(told: str) -> bool:
     is_number = told.isascii() and told.strip().replace(".", "", 1).isdigit()
     return is_number or _date(told) is not None
-
-
-def _till_next_minute(headers: Mapping[str, str]) -> float:
-    """Seconds until the service's clock has a full minute, as its budget counts by calendar minutes."""
-    at = _date(headers.get("Date", ""))
-    return WINDOW_SECONDS if at is None else WINDOW_SECONDS - at.timestamp() % WINDOW_SECONDS
 
 
 def _date(text: str) -> datetime | None:

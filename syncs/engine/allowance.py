@@ -27,11 +27,11 @@ class Allowance:
     """One worker's share of an account. `rest` is what it waits for, once nothing is allowed."""
 
     def __init__(self, account: RemoteAccount, way: Way, lease: Lease) -> None:
-        self.gate = budget.Gate()
         self.rest = Rest(timezone.now())
         self._account = account
         self._label = way.adapter.label
         self._rules = budget.rules(account, way.limits)
+        self.gate = budget.Gate(lengths=self._rules.published)
         self._holder = str(lease.token)
         if lease.former is not None:
             budget.release(account.pk, self._rules, str(lease.former), self.gate)

@@ -63,6 +63,8 @@ class Acme(contract.Adapter):
     def refusal(cls, status: int, body: Any, headers: Any, path: str) -> DestinationError | None:
         if isinstance(body, dict) and body.get("code") == "acme_says_no":
             return Rejected(f"Acme says no at {path}.", field=headers["x-field"])
+        if isinstance(body, dict) and body.get("code") == "window_used_up":
+            return RateLimited.till_window_ends("Wait.", 10, float(headers["x-clock"]))
         return None
 
     @classmethod
@@ -517,6 +519,18 @@ def test_an_empty_gate_sends_nothing_and_says_when_to_come_again():
     assert (type(error), error.cause) == (RateLimited, Cause.BUDGET)
     assert error.retry_after is not None
     assert (len(line.requests), len(of.exchanges)) == (1, 1)
+
+
+@pytest.mark.parametrize(("lengths", "pause"), [({}, 7), ({10: 10}, 7), ({10: 5}, 2), ({10: 60}, 17)])
+def test_a_pause_that_is_worked_out_goes_by_the_accounts_own_window(lengths, pause):
+    gate = Gate(lengths=lengths)
+    gate.fill(Grant({}, 1, 1, time.time(), time.time() + 60))
+    used_up = reply("429 Slow", b'{"code": "window_used_up"}', "X-Clock: 1003.0")
+    with listening(*answers(used_up)) as line:
+        error = failure(client(line.url, gate=gate))
+    (refusal,) = gate.report().refusals
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == refusal.retry_after == pause
 
 
 def test_the_gate_hears_what_the_service_says_of_its_limits():

@@ -15,7 +15,7 @@ def connect(sandbox: Salesloft, key: str = "sandbox-key", *, timeout: float = 5,
     client = HttpClient(
         Adapter,
         base_url=sandbox.url,
-        headers=Adapter.auth.headers({"api_key": key}),
+        headers={"Authorization": f"Bearer {key}"},
         timeout=timeout,
         secrets=[key],
     )
