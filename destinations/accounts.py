@@ -17,6 +17,7 @@ from destinations.contract import JSON, Identity, Setting
 from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 
+OF_AN_APP = ("client_id", "client_secret")  # they name no account: that is known once somebody signs in
 KEPT_FOR = timedelta(hours=1)  # a change of mind
 
 
@@ -52,7 +53,8 @@ def change_asks(
         stored = connection.credentials
     except UnreadableSecret:
         stored = {}
-    if any(secret and stored.get(name) != secret for name, secret in credentials.items()):
+    entered = {name: secret for name, secret in credentials.items() if name not in OF_AN_APP}
+    if any(secret and stored.get(name) != secret for name, secret in entered.items()):
         return True
     return any(
         _says(setting, connection.options) != _says(setting, options)
@@ -125,6 +127,12 @@ def recognise(connection: Connection, identity: Identity) -> bool:
         account.refresh_from_db()
         _move(connection, RemoteAccount.objects.get(**_naming(account, identity)))
     return True
+
+
+@transaction.atomic
+def move(connection: Connection, identity: Identity) -> None:
+    """The connection leads to the account that the service names, another one than before."""
+    _move(connection, _other_account(connection.account, identity))
 
 
 @transaction.atomic

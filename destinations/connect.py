@@ -4,8 +4,8 @@ The one place where the settings' proxies and certificates, a connection's secre
 """
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from uuid import UUID
 
 import requests
@@ -26,6 +26,7 @@ __all__ = [
     "adapter_of",
     "check",
     "exchange_rows",
+    "identify",
     "known_fields",
     "needs_attention",
     "open_adapter",
@@ -105,7 +106,7 @@ class Opener:
 
     def _open(self, token: OAuthToken | None = None) -> HttpClient:
         if not self._is_signed_in:
-            return _client(self._kind, self._connection, *_key(self._kind, self._connection), self)
+            return self._made(*_key(self._kind, self._connection))
         token = token or oauth.current(self._connection)
         self._good_until = time.monotonic() + TOKEN_CALM
         try:
@@ -114,7 +115,18 @@ class Opener:
             raise Misconfigured(str(error), cause=Cause.CREDENTIALS) from None
         access = secrets["access_token"].reveal()
         headers = {"Authorization": f"Bearer {access}"}
-        return _client(self._kind, self._connection, headers, [access], self, version=token.version)
+        return self._made(headers, [access], version=token.version)
+
+    def _made(self, headers: dict[str, str], secrets: list[str], *, version: int = 0) -> HttpClient:
+        return _client(
+            self._kind,
+            self._connection,
+            headers,
+            secrets,
+            gate=self._gate,
+            session=self._session,
+            version=version,
+        )
 
 
 def exchange_rows(
@@ -173,6 +185,20 @@ def check(connection: Connection) -> Identity | None:
     return found
 
 
+def identify(connection: Connection, told: Mapping[str, Any]) -> Identity:
+    """Whose account the tokens lead to that a person just came back with. Raises DestinationError."""
+    access = str(told["access_token"])
+    kind = adapter_of(connection)
+    with session(threads=1) as over:
+        headers = {"Authorization": f"Bearer {access}"}
+        client = _client(kind, connection, headers, [access], session=over)
+        adapter = kind(client, connection.options)
+        try:
+            return adapter.check()
+        finally:
+            _keep_exchanges(adapter, connection)
+
+
 def needs_attention(connection: Connection, reason: str) -> None:
     """The service refused the credentials in mid-work: show it on the connection until a test succeeds."""
     Connection.objects.filter(pk=connection.pk).update(
@@ -220,8 +246,9 @@ def _client(
     connection: Connection,
     headers: dict[str, str],
     secrets: list[str],
-    opener: Opener,
     *,
+    gate: Gate | None = None,
+    session: requests.Session | None = None,
     version: int = 0,
 ) -> HttpClient:
     base_url = connection.options.get("base_url") or kind.base_url
@@ -231,7 +258,7 @@ def _client(
         headers=headers,
         secrets=secrets,
         timeout=kind.limits_for(connection.options).timeout_seconds,
-        session=opener._session,
+        session=session,
         proxies=proxies_for(
             base_url,
             https_proxy=settings.HTTPS_PROXY,
@@ -239,7 +266,7 @@ def _client(
             no_proxy=settings.NO_PROXY,
         ),
         ca_bundle=settings.CA_BUNDLE,
-        gate=opener._gate,
+        gate=gate,
         version=version,
     )
 

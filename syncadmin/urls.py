@@ -3,8 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from syncs.views.sign_in import sign_in_return
+
 urlpatterns = [
     path("", include("syncadmin.teams.urls")),
     path("t/<slug:team>/", include("syncs.urls")),
+    path("oauth/<slug:key>/", sign_in_return, name="sign_in_return"),
     path("admin/", admin.site.urls),
 ]

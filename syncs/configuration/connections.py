@@ -1,11 +1,11 @@
 """Saving one connection, by the rules that `apply` follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
 from destinations import accounts
-from destinations.contract import JSON
+from destinations.contract import JSON, Identity
 from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import Secret
 from syncs.configuration.write import start_generations
@@ -45,13 +45,29 @@ def save_connection(
     )
     RemoteAccount.objects.filter(pk=change.account.pk).update(reserve_percent=reserve_percent)
     if change.new_generation:
-        running = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
-        if running is not None:
-            raise ActiveRuns(
-                f"{running.sync} is running. Wait for its end, or cancel the run, before the account changes."
-            )
+        _demand_idle(syncs)
         start_generations(sync.pk for sync in syncs)
     return connection
+
+
+@transaction.atomic
+def move_account(connection: Connection, identity: Identity) -> None:
+    """The connection leads to the account that the service names now: its syncs begin anew.
+
+    ActiveRuns where rows are on their way to the former one.
+    """
+    syncs = list(Sync.objects.select_for_update().filter(connection=connection).order_by("pk"))
+    _demand_idle(syncs)
+    accounts.move(connection, identity)
+    start_generations(sync.pk for sync in syncs)
+
+
+def _demand_idle(syncs: Sequence[Sync]) -> None:
+    running = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
+    if running is not None:
+        raise ActiveRuns(
+            f"{running.sync} is running. Wait for its end, or cancel the run, before the account changes."
+        )
 
 
 def rows_sent_again(connection: Connection) -> int:

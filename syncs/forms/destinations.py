@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from destinations.contract import Adapter, Setting
 from destinations.models import Connection
@@ -59,35 +60,43 @@ class ConnectionForm(forms.ModelForm):
         return super()._get_validation_exclusions() - {"team"}  # type: ignore[misc]
 
 
-class KeyForm(SettingForm):
-    """The adapter's key with its advanced settings. A key that cannot be one is told at once."""
+class CredentialsForm(SettingForm):
+    """How a connection signs in, with the adapter's advanced settings.
+
+    By a pasted key, or by an app at the service: there the person signs in afterwards.
+    """
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, adapter: type[Adapter], instance: Connection
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        adapter: type[Adapter],
+        instance: Connection,
+        by_app: bool = False,
     ) -> None:
-        auth = adapter.api_key()
-        assert auth is not None  # noqa: S101 - every destination so far takes one
-        self._auth = auth
-        where = f"From {auth.where}." if auth.where else ""
-        key = Setting(auth.field, auth.label, help=where)
-        stored = {key.key} if instance.sealed_credentials else set()
+        self._key = None if by_app else adapter.api_key()
+        self._has_app = bool(settings.OAUTH_APPS.get(adapter.key))
+        credentials = self._app() if by_app else self._pasted()
+        names = tuple(one.key for one in credentials)
+        stored = names if instance.sealed_credentials and instance.pk else ()
         super().__init__(
             data,
-            settings=(key, *adapter.settings),
-            secrets=(key.key,),
-            required=(key.key,),
+            settings=(*credentials, *adapter.settings),
+            secrets=names,
+            required=() if by_app and self._has_app else names,
             stored_options=instance.options,
             stored_secrets=stored,
             prefix="connection",
         )
+        self._credentials = names
 
     @property
-    def key_field(self) -> forms.BoundField:
-        return self[self._auth.field]
+    def credential_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self._credentials]
 
     @property
     def advanced_fields(self) -> list[forms.BoundField]:
-        return [field for field in self if field.name != self._auth.field]
+        return [field for field in self if field.name not in self._credentials]
 
     @property
     def has_advanced_errors(self) -> bool:
@@ -95,9 +104,29 @@ class KeyForm(SettingForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        pasted = cleaned.get(self._auth.field) or ""
-        key = self._auth.clean(pasted)
-        if pasted and (fault := self._auth.fault(key)):
-            self.add_error(self._auth.field, fault)
-        self.secrets = {self._auth.field: Secret(key)} if key else {}
+        if self._key is not None:
+            pasted = cleaned.get(self._key.field) or ""
+            key = self._key.clean(pasted)
+            if pasted and (fault := self._key.fault(key)):
+                self.add_error(self._key.field, fault)
+            self.secrets = {self._key.field: Secret(key)} if key else {}
+            return cleaned
+        self.secrets = {name: Secret(secret.reveal().strip()) for name, secret in self.secrets.items()}
+        if len(self.secrets) == 1:
+            missing = next(name for name in self._credentials if name not in self.secrets)
+            if missing in self.fields and not self.errors.get(missing):
+                self.add_error(missing, "A client id and its secret belong together: enter both.")
         return cleaned
+
+    def _pasted(self) -> tuple[Setting, ...]:
+        if self._key is None:
+            return ()
+        where = f"From {self._key.where}." if self._key.where else ""
+        return (Setting(self._key.field, self._key.label, help=where),)
+
+    def _app(self) -> tuple[Setting, ...]:
+        own = "Leave it empty to use this installation's app." if self._has_app else ""
+        return (
+            Setting("client_id", "Client id", help=own or "The app's Application Id."),
+            Setting("client_secret", "Client secret", help=own or "The app's Secret."),
+        )

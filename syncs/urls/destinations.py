@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from syncs.views import destinations
+from syncs.views import destinations, sign_in
 
 urlpatterns = [
     path("", destinations.destinations, name="destinations"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("<uuid:connection>/", destinations.connection, name="connection"),
     path("<uuid:connection>/edit/", destinations.connection_edit, name="connection_edit"),
     path("<uuid:connection>/test/", destinations.connection_test, name="connection_test"),
+    path("<uuid:connection>/sign-in/", sign_in.sign_in, name="sign_in"),
+    path("<uuid:connection>/elsewhere/", sign_in.sign_in_elsewhere, name="sign_in_elsewhere"),
     path("<uuid:connection>/fields/", destinations.connection_refresh, name="connection_refresh"),
     path("<uuid:connection>/remove/", destinations.connection_remove, name="connection_remove"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -19,13 +19,15 @@ from destinations.admin.standing import budget_lines, outage_words
 from destinations.auth import OAuth
 from destinations.contract import Adapter, Mode, ObjectType, Scope
 from destinations.errors import DestinationError
-from destinations.models import Connection
+from destinations.models import Connection, OAuthToken
 from destinations.sandbox.service import API_KEY, services
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
-from syncs.forms.destinations import OTHER, ConnectionForm, KeyForm
+from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
 from syncs.models import Sync
+from syncs.views.health import test_and_tell
+from syncs.views.sign_in import redirect_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +110,30 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
     """The form for a new connection, the service's own set-up steps beside it."""
     adapter = _adapter(key)
     in_sandbox = request.GET.get("account") == "sandbox" and has_sandbox(key)
+    by_app = not in_sandbox and _by_app(request, adapter)
     instance = Connection(team=request.team, destination=key)
     form = ConnectionForm(request.POST or None, team=request.team, instance=instance)
-    key_form = KeyForm(None if in_sandbox else request.POST or None, adapter=adapter, instance=instance)
-    if request.method == "POST" and form.is_valid() and (in_sandbox or key_form.is_valid()):
+    typed = None if in_sandbox else request.POST or None
+    credentials = CredentialsForm(typed, adapter=adapter, instance=instance, by_app=by_app)
+    if request.method == "POST" and form.is_valid() and (in_sandbox or credentials.is_valid()):
+        if by_app:
+            form.instance.sign_in = Connection.SignIn.OAUTH
+        api_key = adapter.api_key()
+        sandbox_key = {api_key.field: Secret(API_KEY)} if api_key else {}
         connection = save_connection(
             form.instance,
-            credentials={key_form.key_field.name: Secret(API_KEY)} if in_sandbox else key_form.secrets,
-            options=sandbox_options(adapter) if in_sandbox else key_form.options,
+            credentials=sandbox_key if in_sandbox else credentials.secrets,
+            options=sandbox_options(adapter) if in_sandbox else credentials.options,
             reserve_percent=form.cleaned_data["reserve_percent"],
             same_account=None,
         )
-        _test(request, connection)
+        if by_app:
+            return redirect(_address(request, connection))
+        test_and_tell(request, connection)
         return redirect(_next(request) or _address(request, connection))
     if request.method != "POST":
         form.initial["name"] = f"{adapter.label} sandbox" if in_sandbox else adapter.label
-    return _form(request, adapter, instance, form, key_form, in_sandbox=in_sandbox)
+    return _form(request, adapter, instance, form, credentials, in_sandbox=in_sandbox, by_app=by_app)
 
 
 @needs(Role.VIEWER)
@@ -141,6 +151,7 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
             "connection": found,
             "adapter": Offer.of(adapter),
             "is_sandbox": is_sandbox(found),
+            "token": OAuthToken.objects.filter(connection=found).first(),
             "budget": budget_lines(found.account, found.options, now),
             "outage": outage_words(found.account, now) if found.account.down_since else "",
             "options": [(labels.get(name, name), value) for name, value in found.options.items()],
@@ -157,9 +168,10 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
     found = _find(request, connection)
     adapter = connect.adapter_of(found)
     form = ConnectionForm(request.POST or None, team=request.team, instance=found)
-    key_form = KeyForm(request.POST or None, adapter=adapter, instance=found)
+    by_app = found.sign_in == Connection.SignIn.OAUTH
+    credentials = CredentialsForm(request.POST or None, adapter=adapter, instance=found, by_app=by_app)
     asks = False
-    if request.method == "POST" and form.is_valid() and key_form.is_valid():
+    if request.method == "POST" and form.is_valid() and credentials.is_valid():
         if form.is_stale():
             form.add_error(
                 None,
@@ -172,8 +184,8 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
             try:
                 save_connection(
                     found,
-                    credentials=key_form.secrets,
-                    options=key_form.options,
+                    credentials=credentials.secrets,
+                    options=credentials.options,
                     reserve_percent=form.cleaned_data["reserve_percent"],
                     same_account=form.said_same_account,
                 )
@@ -185,10 +197,10 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
             else:
                 if form.cleaned_data.get("same_account") == OTHER:
                     messages.info(request, "Its syncs begin anew: every row counts as not sent yet.")
-                _test(request, found)
+                test_and_tell(request, found)
                 return redirect(_address(request, found))
     asks = asks or bool(form.data.get("same_account"))
-    return _form(request, adapter, found, form, key_form, asks=asks)
+    return _form(request, adapter, found, form, credentials, asks=asks, by_app=by_app)
 
 
 @require_POST
@@ -196,7 +208,7 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
 def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Test it now."""
     found = _find(request, connection)
-    _test(request, found)
+    test_and_tell(request, found)
     return redirect(_address(request, found))
 
 
@@ -242,9 +254,10 @@ def _form(
     adapter: type[Adapter],
     instance: Connection,
     form: ConnectionForm,
-    key_form: KeyForm,
+    credentials: CredentialsForm,
     *,
     in_sandbox: bool = False,
+    by_app: bool = False,
     asks: bool = False,
 ) -> HttpResponse:
     return render(
@@ -255,7 +268,10 @@ def _form(
             "adapter": Offer.of(adapter),
             "connection": instance,
             "form": form,
-            "key_form": key_form,
+            "credentials": credentials,
+            "ways": _ways(request, adapter, instance, by_app=by_app),
+            "by_app": by_app,
+            "app_steps": _app_steps(request, adapter),
             "in_sandbox": in_sandbox,
             "asks": asks,
             "rows_again": rows_sent_again(instance) if asks else 0,
@@ -264,22 +280,31 @@ def _form(
     )
 
 
-def _test(request: TeamRequest, found: Connection) -> None:
-    """Test the connection, read its fields, and say what came of it."""
-    identity = connect.check(found)
-    if found.health == Connection.Health.GOOD:
-        try:
-            for one in connect.adapter_of(found).objects:
-                connect.refresh_fields(found, one.key)
-        except DestinationError as error:
-            messages.warning(
-                request, f"The connection works, but its fields could not be read. {error.message}"
-            )
-            return
-        name = identity.account_name if identity else ""
-        messages.success(request, f"The connection works{f': you are in {name}' if name else ''}.")
-    else:
-        messages.error(request, "The test failed. Why, and what to do, stands below.")
+def _by_app(request: TeamRequest, adapter: type[Adapter]) -> bool:
+    """Whether the form is for signing in at the service: as asked for, else where an app is at hand."""
+    if adapter.oauth() is None or adapter.api_key() is None:
+        return adapter.oauth() is not None
+    asked = request.GET.get("way")
+    return asked == "oauth" if asked else adapter.key in settings.OAUTH_APPS
+
+
+def _ways(
+    request: TeamRequest, adapter: type[Adapter], instance: Connection, *, by_app: bool
+) -> list[tuple[str, str, bool]]:
+    """The ways to sign in of a new connection, as (label, address, chosen); none where there is one."""
+    oauth, key = adapter.oauth(), adapter.api_key()
+    if instance.pk or oauth is None or key is None:
+        return []
+    more = f"&next={quote(_next(request))}" if _next(request) else ""
+    ways = [(oauth.label, f"?way=oauth{more}", by_app), (key.label, f"?way=api_key{more}", not by_app)]
+    return ways if adapter.key in settings.OAUTH_APPS else ways[::-1]
+
+
+def _app_steps(request: TeamRequest, adapter: type[Adapter]) -> list[str]:
+    """How to make an app at the service, with our address in it."""
+    oauth = adapter.oauth()
+    address = redirect_address(request, adapter.key)
+    return [step.replace("{redirect}", address) for step in oauth.app_steps] if oauth else []
 
 
 def _find(request: TeamRequest, public_id: UUID) -> Connection:
