@@ -23,7 +23,7 @@ class UserCreationForm(AdminUserCreationForm):
         fields = ("email",)
 
 
-class MembershipFormSet(BaseInlineFormSet[Membership, Any, Any]):
+class MembershipFormSet(BaseInlineFormSet):
     """Says what each box for removing is for: Django has words for them above the column only."""
 
     def add_fields(self, form: Any, index: int | None) -> None:
