@@ -11,8 +11,9 @@ To read it, walk the modules in this order:
 3. `extract.py`    rows are read, mapped (`mapping.py`, `steps.py`, `values.py`, `picklist.py`,
                    `addresses.py`) …
 4. `staging.py`    … and staged in scratch files
-5. `planning.py`   staged records are compared with the ledger: `plan.py` decides, `duplicates.py` finds
-                   rows that share a key, `reasons.py` tells people, `plan_writer.py` writes it down
+5. `planning.py`   staged records are compared with the ledger (`comparing.py`): `plan.py` decides,
+                   `duplicates.py` finds rows that share a key, `reasons.py` tells people,
+                   `plan_writer.py` writes it down
 6. `batches.py`    operations packed, and the form in which they are kept
 7. `deliver.py`    calls go out (`calls.py`), as many as the account allows (`allowance.py`), and come back:
                    `answers.py` reads them, `journal.py` decides what an answer means for a batch,

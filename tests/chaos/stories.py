@@ -96,12 +96,7 @@ def sleeper(world: World, dice: random.Random) -> None:
     world.stand_in.faults(latency=[0.2, 1.5])
     first = world.start("run", SYNC, "--json", log="sleeper")
     world.stand_in.wait_for(30, jobs=dice.randint(1, 3))
-    first.send_signal(signal.SIGSTOP)
-    while world.is_locked():  # asleep in the middle of a write, it would stop SQLite for everybody
-        first.send_signal(signal.SIGCONT)
-        time.sleep(0.02)
-        first.send_signal(signal.SIGSTOP)
-    world.noted("kill")
+    world.put_to_sleep(first)
     jobs = world.stand_in.state()["counts"]["jobs"]
     second = world.start("run", SYNC, "--json", log="heir")
     world.stand_in.wait_for(90, jobs=jobs + dice.randint(1, 3))

@@ -1,5 +1,7 @@
 """Kill -9 at random moments, until the run is done: foreground, worker, pool, supervisor, the whole tree.
 
+Workers fall asleep as well and wake up again, and on PostgreSQL connections are cut.
+
 The short form is in the ordinary suite, on the suite's database; `make chaos SEEDS=50` is the long one.
 """
 
@@ -34,6 +36,14 @@ def rough(seed: int) -> dict[str, Any]:
 def pace(seed: int) -> str:
     """Every fifth world keeps the published waits: 2 to 15 s between looks, 60 s after a lost answer."""
     return "" if seed % 5 == 4 else QUICK
+
+
+def limits(seed: int) -> dict[str, Any]:
+    """In every fourth world the account has windows of seconds: more than that is sent in no such time."""
+    windows = "[[15, 2], [200, 60]]"
+    if seed % 4 != 1:
+        return {}
+    return {"extra": f"windows: {windows}", "arguments": ("--windows", windows)}
 
 
 def moment(world: World, dice: random.Random, longest: float) -> Iterator[None]:
@@ -71,7 +81,8 @@ def test_a_foreground_run_that_is_killed_again_and_again_ends_well(
     make_world: Callable[..., World], database: str, seed: int
 ) -> None:
     dice = random.Random(f"foreground {seed}")
-    world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed), pace=pace(seed))
+    rows = people.people(ROWS, seed)
+    world = make_world(database=database, seed=seed, rows=rows, pace=pace(seed), **limits(seed))
     world.stand_in.faults(**rough(seed))
     run_and_kill(world, dice, kills=KILLS)
     make_calm(world)
@@ -95,9 +106,7 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
                 supervised.pause(0.1)
             if supervised.is_over():
                 break
-            world.kill(
-                supervised.victims(dice.choice(("worker", "worker", "pool", "supervisor", "tree")), dice)
-            )
+            supervised.strike(dice)
         wait_until(supervised.is_over, 300, f"the run's end\n{world.tail()}")
         supervised.stop()
     make_calm(world)
@@ -153,7 +162,25 @@ class Supervised:
         pids = {process.pid for process in found}
         return sorted(found, key=lambda process: (_parent(process) in pids, process.pid))
 
-    def victims(self, what: str, dice: random.Random) -> Sequence[psutil.Process]:
+    def strike(self, dice: random.Random) -> None:
+        """Do one of the things that happen: mostly somebody is killed."""
+        what = dice.choice(("worker", "worker", "pool", "supervisor", "tree", "sleep", "cut"))
+        if what == "sleep":
+            self._put_to_sleep(dice)
+        elif what == "cut" and self.world.is_postgres:
+            self.world.cut_connections()
+        else:
+            self.world.kill(self._victims(what, dice))
+
+    def _put_to_sleep(self, dice: random.Random) -> None:
+        """One of the pool stands still for some seconds, and then goes on as if nothing had been."""
+        with contextlib.suppress(psutil.Error):
+            sleeper = dice.choice(self.members()[1:])
+            self.world.put_to_sleep(sleeper)
+            self.pause(dice.uniform(1, 8))
+            sleeper.send_signal(signal.SIGCONT)
+
+    def _victims(self, what: str, dice: random.Random) -> Sequence[psutil.Process]:
         members = self.members()
         if what == "tree" or not members:
             return self.world.processes()

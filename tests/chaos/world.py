@@ -171,6 +171,10 @@ class World:
         (self.folder / "syncs.yaml").write_text(filled)
 
     @property
+    def is_postgres(self) -> bool:
+        return not self.database_url.startswith("sqlite:")
+
+    @property
     def good_rows(self) -> list[people.Row]:
         """The rows that are sent and have no twin."""
         held = {row.email for row in self.rows if row.fate == "held back"}
@@ -275,6 +279,23 @@ class World:
                 process.send_signal(signal.SIGKILL)
         self.interruptions.append(Interruption("kill", time.time()))
 
+    def put_to_sleep(self, process: psutil.Process | subprocess.Popen[bytes]) -> None:
+        """Stop it for a while (SIGCONT wakes it up); what it has in hand is as good as lost."""
+        process.send_signal(signal.SIGSTOP)
+        while not self.is_postgres and self.is_locked():  # in the middle of a write it would stop everybody
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+            process.send_signal(signal.SIGSTOP)
+        self.noted("kill")
+
+    def cut_connections(self) -> None:
+        """PostgreSQL ends every connection that the product has open."""
+        self.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        self.noted("kill")
+
     def noted(self, what: str) -> None:
         self.interruptions.append(Interruption(what, time.time()))
 
@@ -292,7 +313,7 @@ class World:
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the app's database, without going through the app."""
-        if self.database_url.startswith("sqlite:///"):
+        if not self.is_postgres:
             path = self.database_url.removeprefix("sqlite:///")
             with contextlib.closing(
                 sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)

@@ -1,6 +1,7 @@
 """Runs into Salesloft, from the file of rows to what is stored there: jobs, single calls, every mode."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from destinations.sandbox.running import API_KEY, running_service
 from destinations.sandbox.salesloft import Salesloft
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Team
-from syncs.engine.run import finish_here, start
+from syncs.engine import deliver
+from syncs.engine.run import cancel, finish_here, start
 from syncs.models import QueryModel, RejectedRow, Run, Source, Sync
 from tests.syncs.engine.scene import QUICK, set_mapping, write_csv
 
@@ -97,6 +99,32 @@ def test_where_bulk_jobs_are_refused_the_people_go_one_by_one(
     assert (run.status, run.accepted_count) == (Run.Status.SUCCEEDED, 250)
     assert len(salesloft.people()) == 250
     assert sum(seen.path == "/v2/bulk_jobs" for seen in salesloft.requests) <= 2
+
+
+def test_a_job_that_a_cancelled_run_left_unstarted_never_begins(
+    connection: Connection, salesloft: Salesloft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "CANCEL_WAITS", timedelta(seconds=0.1))
+    sync = make_sync(connection, PEOPLE)
+    salesloft.faults.set(error_503_rate=1.0, only="PUT /v2/bulk_jobs")
+    write_csv("rows.csv", crowd(250, title="Old"))
+
+    def on_change(run: Run) -> None:
+        if any(seen.method == "PUT" for seen in salesloft.requests):
+            cancel(run)
+
+    run = finish_here(start(sync, ring=False), on_change=on_change)
+    assert run.status == Run.Status.CANCELLED
+    assert run.in_doubt_count == 250
+
+    salesloft.faults.set(error_503_rate=0.0)
+    salesloft.requests.clear()
+    run = finish(sync, crowd(250, title="New"))
+
+    assert run.accepted_count == 250
+    assert salesloft.wait_for_jobs()
+    assert [seen.method for seen in list(salesloft.requests)[:2]] == ["GET", "DELETE"]
+    assert {(one.fields["title"], one.write_count) for one in salesloft.people()} == {("New", 1)}
 
 
 FIRST: dict[str, dict[str, Any]] = {
