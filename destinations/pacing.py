@@ -3,18 +3,20 @@
 Pure: state in, state out; the caller brings the time (Unix seconds) and keeps the state, which is JSON:
 
 ```
-{"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until]}},
+{"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until], "told": [limit, until]}},
  "holders": {holder: [slots, wanted, until]},
  "blocked_until": at, "throttle": [slots, since], "trial": [down_until, holder, until]}
 ```
 
-**Windows.** Requests are granted, then sent until `Grant.use_by`. Use is kept in buckets of a sixtieth
+**Windows.** Requests are granted, then sent until `Grant.use_by`. Use is kept in buckets of a 120th
 of the window, and a bucket counts until nothing that was granted in it can lie in the same window as a
 request sent now. So in any interval of a window's length at most `Rules.allowed` requests leave, in
 whatever order the holders come.
 
 **Foreign use.** Where the service says that fewer requests remain than we think, the difference was used
 by others. It counts like our own until the service's window is over.
+
+**Told limits.** A limit that the service's headers tell counts instead of the one we were given.
 
 **Slots** are requests in flight. A holder has them until it lets go or its heartbeat stops. While
 another holder has less than its even share, nobody is given more than that.
@@ -35,7 +37,8 @@ from destinations.contract import Meter, Window
 
 State: TypeAlias = Mapping[str, Any]  # JSON, as drawn above; {} is an account that was never used
 
-BUCKETS = 60
+BUCKETS = 120
+TOLD_SECONDS = 3_600.0  # for so long a limit is believed that the service told
 FLIGHT_SECONDS = 0.25  # from leaving us to being counted by the service
 HOLDER_SECONDS = 45.0  # a holder that was not heard of for this long has lost its slots
 SLOT_PAUSE_SECONDS = 1.0  # when to look again for a free slot; nothing tells when one is let go
@@ -57,9 +60,12 @@ class Rules:
     reserve_percent: int = 0
     published: Mapping[float, float] = field(default_factory=dict)
 
-    def allowed(self, window: Window) -> int:
-        """Requests that may leave in any interval of the window's length; at least one."""
-        return max(1, window.requests * (100 - self.reserve_percent) // 100)
+    def allowed(self, window: Window, told: int | None = None) -> int:
+        """Requests that may leave in any interval of the window's length; at least one.
+
+        `told` is the limit that the service says, where it does.
+        """
+        return max(1, (told or window.requests) * (100 - self.reserve_percent) // 100)
 
     @property
     def use_seconds(self) -> float:
@@ -177,7 +183,9 @@ def observed(state: State, rules: Rules, now: float, meter: Meter) -> State:
         if window.seconds == seconds:
             known = draft["windows"][_name(window)]
             own = sum(requests for _, requests in known["used"])
-            foreign = max(0, window.requests - max(0, meter.remaining) - own)
+            if meter.limit:
+                known["told"] = [meter.limit, now + TOLD_SECONDS]
+            foreign = max(0, (_told(known) or window.requests) - max(0, meter.remaining) - own)
             resets = window.seconds if meter.resets_in_seconds is None else meter.resets_in_seconds
             known["foreign"] = [foreign, now + min(max(resets, 0.0), window.seconds)] if foreign else None
     return draft
@@ -251,6 +259,9 @@ def _copy(state: State, rules: Rules, now: float) -> dict[str, Any]:
             "used": [[at, used] for at, used in known.get("used", ()) if (at + 1) * width > past],
             "foreign": list(foreign) if foreign and foreign[1] > now else None,
         }
+        told = known.get("told")
+        if told and told[1] > now:
+            windows[_name(window)]["told"] = list(told)
     throttle = state.get("throttle")
     blocked_until, trying = state.get("blocked_until"), state.get("trial")
     return {
@@ -282,7 +293,7 @@ def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tup
     for window in rules.windows:
         known = draft["windows"][_name(window)]
         counted = sum(used for _, used in known["used"]) + (known["foreign"] or [0])[0]
-        room = max(0, rules.allowed(window) - counted)
+        room = max(0, rules.allowed(window, _told(known)) - counted)
         if room < requests:
             until = _frees_at(known, rules, window, now)
             if wait is None or until > wait.until:
@@ -300,9 +311,15 @@ def _frees_at(known: Mapping[str, Any], rules: Rules, window: Window, now: float
     left = sum(used for _, used in ends)
     for end, used in sorted(ends):
         left -= used
-        if left < rules.allowed(window):
+        if left < rules.allowed(window, _told(known)):
             return float(end)
     return now
+
+
+def _told(known: Mapping[str, Any]) -> int | None:
+    """The window's limit as the service told it; None where it did not, of late."""
+    told = known.get("told")
+    return int(told[0]) if told else None
 
 
 def _usable(draft: Mapping[str, Any], rules: Rules, now: float) -> int:

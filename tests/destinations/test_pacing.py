@@ -1,6 +1,7 @@
 """The budget's arithmetic: never over a limit, whoever asks in whatever order."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -79,6 +80,26 @@ def test_when_the_service_counts_more_use_than_ours_the_difference_is_foreign():
     # 1,500 of 2,000 are used and 400 stay in reserve.
     assert take(state, QUARTER, NOON + 1, requests=500).requests == 100
     assert take(state, QUARTER, NOON + 302, requests=2_000).requests == 1_500
+
+
+def test_a_limit_that_the_service_tells_counts_instead_of_ours():
+    state = pacing.observed({}, MINUTE, NOON, Meter(60, remaining=30, limit=30))
+    rules = replace(MINUTE, reserve_percent=20)
+    assert pacing.take(state, rules, "a", NOON + 1, requests=1_000, slots=1).requests == 24
+    later = NOON + pacing.TOLD_SECONDS + 1
+    assert pacing.take(state, rules, "a", later, requests=1_000, slots=1).requests == rules.allowed(
+        rules.windows[0]
+    )
+
+
+def test_alone_nearly_all_of_the_window_is_used():
+    """A worker that takes whatever is granted, over ten minutes of 600 requests, a fifth left to others."""
+    rules, state, now, sent = Rules((Window(600, 60),), 8, reserve_percent=20), {}, NOON, 0
+    while now < NOON + 600:
+        grant = pacing.take(state, rules, "a", now, requests=40, slots=8)
+        state, sent = grant.state, sent + grant.requests
+        now = max(now + 0.5, grant.retry_at or 0) if grant.requests < 40 else now + 0.5
+    assert sent >= 0.97 * 10 * rules.allowed(rules.windows[0])
 
 
 def test_foreign_use_is_what_the_service_said_last():
