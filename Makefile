@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test chaos lint format bench lock
+.PHONY: help setup setup-dev demo up test chaos lint format screenshots bench lock
 
 RUN := .venv/bin/python
 MANAGE := $(RUN) manage.py
@@ -8,7 +8,7 @@ PROCESSES ?= 2
 SEEDS ?= 50
 
 help:  ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 # The stamps are as old as the last time that a locked file was installed whole.
 .venv/.installed: requirements.lock .ci/venv
@@ -53,6 +53,10 @@ lint: setup-dev  ## Check style, types, layers, migrations and production settin
 format: setup-dev  ## Put the code into its form
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+screenshots: setup-dev  ## Take the screenshots of the README anew (needs Chromium or Chrome)
+	@mkdir -p .github/screenshots
+	CI=true $(RUN) -m pytest -q tests/journeys/screenshots.py
 
 bench: setup-dev  ## Measure planning and delivery; prints a table
 	$(RUN) -m tests.benchmarks

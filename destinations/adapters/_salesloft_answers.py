@@ -27,7 +27,7 @@ MOST_FAULTS = 20
 IS_THERE = re.compile(r"taken|exist|already|duplicate|unique", re.IGNORECASE)
 KEYS = ("email_address", "domain")
 
-# The scope that a path needs to be written; the reading ones are asked with a query.
+# The scope that a path needs to be written; lists, and only they, are asked for with a query.
 WRITES = {
     "people": "people:write",
     "person_upserts": "people:write",
@@ -35,7 +35,7 @@ WRITES = {
     "accounts": "accounts:write",
     "account_upserts": "accounts:write",
 }
-READS = {"people": "people:read", "accounts": "accounts:read", "users": "team:read"}
+READS = {**WRITES, "people": "people:read", "accounts": "accounts:read", "users": "team:read"}
 CRM_SCOPES = {"people:write": "crm_id_person:write", "accounts:write": "crm_id_account:write"}
 OBJECTS = {words.path.strip("/"): words for words in WORDS.values()} | {
     words.upserts.strip("/"): words for words in WORDS.values()

@@ -236,6 +236,6 @@ class Jobs:
 
 def _name(body: dict[str, Any]) -> str | None:
     name = body.get("name")
-    if name is not None and not isinstance(name, str):
+    if "name" in body and not isinstance(name, str):
         raise unprocessable({"name": ["must be a text"]})
     return name

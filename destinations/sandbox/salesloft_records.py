@@ -95,13 +95,13 @@ class Writes:
         entity = self._entity
         faults = self._check(body, _UPSERT)
         id = body.get("id")
-        if id is not None and (isinstance(id, bool) or not isinstance(id, int)):
+        if "id" in body and (isinstance(id, bool) or not isinstance(id, int)):
             faults["id"] = ["must be an integer"]
         key = body.get("upsert_key")
-        if key is not None and key not in entity.upsert_keys:
+        if "upsert_key" in body and key not in entity.upsert_keys:
             faults["upsert_key"] = ["is not included in the list"]
         elif key is not None and body.get(key) in (None, ""):
-            faults.setdefault(key, []).append("is required")
+            faults[key] = ["is required"]
         self._refuse(faults)
         record = self._matched(key, body)
         if record is None and key == "id":

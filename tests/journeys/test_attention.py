@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from destinations.sandbox.running import API_KEY
+from tests.journeys.conftest import ONE_PASS
 from tests.journeys.installation import Installation
 from tests.journeys.setting_up import (
     FLAWED,
@@ -19,7 +20,7 @@ from tests.journeys.setting_up import (
 )
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.journeys.conftest import Visit, running
+from tests.journeys.conftest import ONE_PASS, Visit, running
 from tests.journeys.installation import Installation
 from tests.journeys.setting_up import add_model, add_source, connect_sandbox, people, set_up, write_csv
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator
 
+from tests.journeys.conftest import ONE_PASS
 from tests.journeys.setting_up import add_model, add_source, connect_sandbox, people, write_csv
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
 
 MOST_TABS = 60
 IS_FOCUSED = "element => element === document.activeElement"

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import ONE_PASS, Visit
 from tests.journeys.installation import Installation
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
 
 SECTIONS = ("Overview", "Syncs", "Runs", "Models", "Sources", "Destinations")
 # What Bob may press: it changes what he sees, and nothing else.

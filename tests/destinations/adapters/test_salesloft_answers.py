@@ -126,6 +126,7 @@ def test_refused_data_is_told_field_by_field(body: JSON, said: str, field: str) 
         ("/v2/accounts/7", "accounts:write"),
         ("/v2/account_upserts", "accounts:write"),
         ("/account_upserts", "accounts:write"),
+        ("/v2/bulk_jobs/7/results?status=error", "people:write"),
         ("/v2/users?page=1", "team:read"),
     ],
 )

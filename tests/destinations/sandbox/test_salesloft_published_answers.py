@@ -68,3 +68,30 @@ def test_a_listed_row_of_a_job_has_its_published_shape(loft):
     job = loft.run(ann(), ann("nobody"))
     assert len(loft.data(f"/bulk_jobs/{job}/results")) == 2
     assert len(loft.data(f"/bulk_jobs/{job}/job_data?status=success,error")) == 2
+
+
+ODD: tuple[Any, ...] = (None, "", "x", "7", 7, 7.5, True, [], ["x"], [7], {}, {"Plan": "Pro"}, {"Plan": 7})
+
+
+@pytest.mark.parametrize(
+    ("template", "base"),
+    [
+        ("/v2/people", {"email_address": "bob@acme.test"}),
+        ("/v2/person_upserts", ann()),
+        ("/v2/accounts", {"name": "Beta", "domain": "beta.test"}),
+        ("/v2/account_upserts", acme(name="Acme")),
+        ("/v2/bulk_jobs", {"type": "person/upsert"}),
+    ],
+)
+def test_what_is_accepted_is_allowed_whatever_a_field_holds(salesloft, loft, template, base):
+    facts = load("salesloft")
+    schema = PATHS[template]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    known = facts.document["components"]["schemas"]["PersonUpsertRequest"] if "$ref" in schema else schema
+    statuses = set()
+    for name in (*known["properties"], "gremlins"):
+        for value in ODD:
+            # The client holds every request that is accepted against the description.
+            statuses.add(loft.post(template.removeprefix("/v2"), {**base, name: value}).status_code)
+            salesloft.act("clear")
+    assert statuses <= {200, 404, 422}
+    assert statuses >= {200, 422}
