@@ -8,7 +8,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Count, QuerySet
-from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -23,18 +22,8 @@ class UserCreationForm(AdminUserCreationForm):
         fields = ("email",)
 
 
-class MembershipFormSet(BaseInlineFormSet):
-    """Says what each box for removing is for: Django has words for them above the column only."""
-
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        if "DELETE" in form.fields:
-            form.fields["DELETE"].widget.attrs["aria-label"] = f"Remove {form.instance}"
-
-
-class MembershipInline(admin.TabularInline):
+class MembershipInline(admin.StackedInline):  # its fields have labels; in a table they have none
     model = Membership
-    formset = MembershipFormSet
     extra = 0
     autocomplete_fields = ("user", "team")
 
@@ -54,6 +43,7 @@ class UserAdmin(DjangoUserAdmin):
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "first_name", "last_name")
+    filter_horizontal = ()
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
