@@ -129,5 +129,6 @@ def test_web_and_worker_share_uploads_and_files_and_no_lock():
         assert f" {folder}" in made, "a fresh volume takes its owner from the image's folder"
 
 
-def test_the_probe_is_python():
-    compile(compose()["services"]["web"]["healthcheck"]["test"][-1], "probe", "exec")
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_the_probe_is_python(name):
+    compile(compose()["services"][name]["healthcheck"]["test"][-1], "probe", "exec")
