@@ -113,6 +113,20 @@ class Row(NamedTuple):
     in_doubt: bool
 
 
+class Columns(NamedTuple):
+    """Operations read back from a payload, column by column."""
+
+    key_texts: Sequence[str]
+    match_keys: Sequence[str]
+    records: Sequence[dict[str, JSON]]
+    fingerprints: Sequence[int]
+    counts: Sequence[bool]
+    remote_ids: Sequence[str]
+    former_matches: Sequence[str]
+    owners: Sequence[str]
+    in_doubt: Sequence[bool]
+
+
 class Payload:
     """A batch's payload, read when it is first asked for something."""
 
@@ -129,6 +143,11 @@ class Payload:
 
     def row(self, at: int) -> Row:
         return Row._make(self._entries[at])
+
+    def columns(self, positions: Iterable[int]) -> Columns:
+        """The rows at these positions, column by column; there must be one at least."""
+        entries = self._entries
+        return Columns._make(zip(*[entries[at] for at in positions], strict=True))
 
     def counted(self, positions: Iterable[int]) -> list[int]:
         """Those positions whose operation stands for its row."""
@@ -153,14 +172,14 @@ class Payload:
         chosen = list(positions)
         if not chosen:
             return ()
-        entries = self._entries
-        _, match_keys, records, _, _, remote_ids, formers, *_ = zip(
-            *[entries[at] for at in chosen], strict=True
-        )
+        rows = self.columns(chosen)
+        remote_ids = rows.remote_ids
         if found:
-            remote_ids = tuple(found.get(at, known) for at, known in zip(chosen, remote_ids, strict=True))
+            remote_ids = [found.get(at, known) for at, known in zip(chosen, remote_ids, strict=True)]
         names = [f"{batch_id}-{at}" for at in chosen]
-        columns = zip(names, repeat(mode), match_keys, records, remote_ids, formers, strict=False)
+        columns = zip(
+            names, repeat(mode), rows.match_keys, rows.records, remote_ids, rows.former_matches, strict=False
+        )
         return tuple(map(_OPERATION, columns))
 
 

@@ -39,6 +39,11 @@ def ledger_key(key_text: str, part: int) -> bytes:
     return companion_key(key_text) if part else row_key(key_text)
 
 
+def ledger_keys(key_texts: Iterable[str], part: int) -> list[bytes]:
+    """`ledger_key` of a column."""
+    return list(map(companion_key, key_texts)) if part else row_keys(key_texts)
+
+
 def layout_seed(layout: Sequence[tuple[str, str]]) -> int:
     """The seed of a record's fingerprints: its fields with their empty-value policies, in order."""
     return xxh3_64_intdigest(orjson.dumps([ENCODING_VERSION, layout]))

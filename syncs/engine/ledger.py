@@ -5,20 +5,21 @@ transaction, so that a crash on any line folds every batch exactly once.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from struct import Struct
 from typing import Any
 
 import orjson
 import psycopg
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from destinations.contract import JSON
 from syncs.engine import bulk
-from syncs.engine.batches import Payload, Row, read_outcomes
-from syncs.engine.keys import ledger_key
+from syncs.engine.batches import Columns, Payload, read_outcomes
+from syncs.engine.keys import ledger_keys
 from syncs.engine.lease import Lease
 from syncs.engine.plan import Known
 from syncs.models import Batch, LedgerEntry, Run, Sync
@@ -159,40 +160,51 @@ def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> 
     # From when nobody waited for an answer any more: it may have been lost long after the call was sent.
     settled_at = bulk.moment(batch.settled_at)
     settles_at = bulk.moment((batch.settled_at or now) + timedelta(seconds=settle_seconds))
+    lost_until = settles_at if settled.lost else None
 
-    def common(row: Row, refusals: int = 0) -> tuple[Any, ...]:
-        key = ledger_key(row.key_text, part)
-        sync = (run.team_id, run.sync_id, run.generation)
-        return (*sync, key, row.key_text, part, row.match_key, run.number, row.remote_id, refusals)
+    def common(rows: Columns, remote_ids: Iterable[str], refusals: Iterable[int]) -> list[Iterable[Any]]:
+        """The values of `_ROW`'s columns."""
+        keys = ledger_keys(rows.key_texts, part)
+        sync = (repeat(run.team_id), repeat(run.sync_id), repeat(run.generation))
+        at_run = repeat(run.number)
+        return [*sync, keys, rows.key_texts, repeat(part), rows.match_keys, at_run, remote_ids, refusals]
 
-    def accepted(at: int) -> tuple[Any, ...]:
-        row = payload.row(at)._replace(remote_id=settled.remote_ids.get(str(at), ""))
-        record = _packed(row.record) if run.sync.keep_records else None
-        return (*common(row), row.fingerprint, record, settled_at, settles_at if settled.lost else None)
+    def accepted(rows: Columns) -> list[Iterable[Any]]:
+        remote_ids = [settled.remote_ids.get(str(at), "") for at in settled.accepted]
+        records = map(_packed, rows.records) if run.sync.keep_records else repeat(None)
+        more = (rows.fingerprints, records, repeat(settled_at), repeat(lost_until))
+        return [*common(rows, remote_ids, repeat(0)), *more]
 
-    refused = [payload.row(int(at)) for at in settled.rejected if int(at) not in settled.given_up]
-    counts = _refusals(run, [ledger_key(row.key_text, part) for row in refused])
+    def doubted(rows: Columns) -> list[Iterable[Any]]:
+        return [*common(rows, rows.remote_ids, repeat(0)), repeat(settles_at)]
 
-    def refusal(row: Row) -> tuple[Any, ...]:
-        fingerprint, count = counts.get(ledger_key(row.key_text, part), (None, 0))
-        count = count + 1 if fingerprint == row.fingerprint else 1
-        next_run, next_at = next_try(count, run.number, now)
-        settles = settles_at if settled.lost else None
-        return (*common(row, count), row.fingerprint, next_run, bulk.moment(next_at), settles)
+    def refused(rows: Columns) -> list[Iterable[Any]]:
+        keys = ledger_keys(rows.key_texts, part)
+        before = _refusals(run, keys)
+        counts = [
+            before[key][1] + 1 if key in before and before[key][0] == fingerprint else 1
+            for key, fingerprint in zip(keys, rows.fingerprints, strict=True)
+        ]
+        tries = [next_try(count, run.number, now) for count in counts]
+        next_runs, next_times = [again for again, _ in tries], [bulk.moment(at) for _, at in tries]
+        more = (rows.fingerprints, next_runs, next_times, repeat(lost_until))
+        return [*common(rows, rows.remote_ids, counts), *more]
 
-    rows = {
-        ACCEPTED: [accepted(at) for at in settled.accepted],
-        DOUBT: [(*common(payload.row(at)), settles_at) for at in settled.in_doubt],
-        REFUSED: [refusal(row) for row in refused],
-    }
-    with transaction.atomic():
+    refusals = [at for at in map(int, settled.rejected) if at not in settled.given_up]
+    parts = ((ACCEPTED, settled.accepted, accepted), (DOUBT, settled.in_doubt, doubted))
+    written = [
+        (upsert, list(zip(*columns(payload.columns(at)), strict=False)))
+        for upsert, at, columns in (*parts, (REFUSED, refusals, refused))
+        if at
+    ]
+    with bulk.unhurried():
         marked = Batch.objects.filter(
             pk=batch.pk, folded_at__isnull=True, run__lease_token=lease.token
         ).update(folded_at=now)
         if not marked:
             lease.lose()
-        for upsert, values in rows.items():
-            upsert.run(values)
+        for upsert, rows in written:
+            upsert.run(rows)
 
 
 def _packed(record: Mapping[str, JSON]) -> bytes:

@@ -6,8 +6,6 @@ Everything carries the attempt's number; what an earlier attempt wrote is taken 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from django.db import transaction
-
 from syncs.engine import bulk
 from syncs.engine.batches import Planned, write
 from syncs.engine.lease import Lease
@@ -19,7 +17,15 @@ REJECTED_A_WRITE = 500
 DELETED_A_WRITE = 200
 
 _INDEX = PlannedRow._meta.db_table
-_INDEX_COLUMNS = ("team_id", "sync_id", "run_id", "key", "part", "batch_number", "position")
+_INDEX_COLUMNS = {
+    "team_id": "int8",
+    "sync_id": "int8",
+    "run_id": "int8",
+    "key": "bytea",
+    "part": "int2",
+    "batch_number": "int4",
+    "position": "int4",
+}
 
 
 def discard(run: Run, lease: Lease, *, but: int | None = None) -> None:
@@ -65,7 +71,7 @@ class PlanWriter:
                     (self.run.team_id, self.run.sync_id, self.run.pk, one.key, part, self._number, at)
                     for at, one in enumerate(batch)
                 ]
-            with transaction.atomic():
+            with bulk.unhurried():
                 self._lease.fence()
                 Batch.objects.bulk_create(rows)
                 bulk.insert(_INDEX, _INDEX_COLUMNS, index)
@@ -75,7 +81,7 @@ class PlanWriter:
         """Write rows that are not sent, each with its reason."""
         for at in range(0, len(rows), REJECTED_A_WRITE):
             self._lease.demand()
-            with transaction.atomic():
+            with bulk.unhurried():
                 self._lease.fence()
                 RejectedRow.objects.bulk_create(rows[at : at + REJECTED_A_WRITE])
 

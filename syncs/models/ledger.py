@@ -14,12 +14,16 @@ class LedgerEntry(models.Model):
     `engine/keys.py`). `fingerprint` is that of the last accepted record: set only by acceptance, cleared
     by doubt. `settles_at` is until when an unanswered request may still take effect: another value is
     not sent before. `refused_*` hold the record that the destination refused and when it is due again.
-    Written in bulk by `engine/ledger.py` alone.
+    Written in bulk by `engine/ledger.py` alone; as with `PlannedRow`, the database checks no references.
     """
 
     pk = models.CompositePrimaryKey("sync_id", "generation", "key")
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
-    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="+", db_index=False)
+    team = models.ForeignKey(
+        Team, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    sync = models.ForeignKey(
+        Sync, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     generation = models.PositiveIntegerField()
     key = models.BinaryField(max_length=16)
     key_text = models.TextField()
