@@ -4,7 +4,7 @@ The one place where the settings' proxies and certificates, a connection's secre
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from destinations import accounts, budget, oauth, registry
 from destinations.contract import Adapter, Field, Identity
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
 from destinations.gate import Gate
-from destinations.http import HttpClient, proxies_for, session
+from destinations.http import HttpClient, Sent, proxies_for, session
 from destinations.models import Connection, Exchange, OAuthToken
 from syncadmin.lib.crypto import UnreadableSecret
 
@@ -26,6 +26,7 @@ __all__ = [
     "adapter_of",
     "check",
     "exchange_rows",
+    "exchanges_of",
     "identify",
     "known_fields",
     "needs_attention",
@@ -133,9 +134,6 @@ def exchange_rows(
     adapter: Adapter, connection: Connection, *, team_id: int, subject: UUID | None = None
 ) -> list[Exchange]:
     """What the adapter's client sent, as rows to store in bulk. `subject` is what it was sent for."""
-    client = adapter.client
-    if not isinstance(client, HttpClient):
-        return []
     return [
         Exchange(
             team_id=team_id,
@@ -153,8 +151,14 @@ def exchange_rows(
             started_at=sent.started_at,
             milliseconds=sent.milliseconds,
         )
-        for sent in client.exchanges
+        for sent in exchanges_of(adapter)
     ]
+
+
+def exchanges_of(adapter: Adapter) -> Sequence[Sent]:
+    """What the adapter's client sent, in order."""
+    client = adapter.client
+    return client.exchanges if isinstance(client, HttpClient) else ()
 
 
 def check(connection: Connection) -> Identity | None:

@@ -58,15 +58,20 @@ class Allowance:
             self._beat_at = time.monotonic()
             budget.renew(self._account.pk, self._rules, self._holder)
 
-    def calls(self, wanted: int, *, in_flight: int) -> int:
-        """How many of the wanted calls may leave now."""
+    @property
+    def has_all_slots(self) -> bool:
+        """Whether no other worker, and no refusal, leaves us fewer."""
+        return self._granted_slots >= self.slots
+
+    def calls(self, wanted: int, *, in_flight: int, ahead: int = 0) -> int:
+        """How many of the wanted calls may leave now, `ahead` of which need no slot yet."""
         now = timezone.now()
         if self._is_down(now):
             return 0
         free = self.gate.left - in_flight  # a call in flight may have to pay yet
         if free < wanted or time.monotonic() > self._slots_until:
             self._ask(wanted, free, in_flight, now)
-        return max(0, min(wanted, self.gate.left - in_flight, self._granted_slots - in_flight))
+        return max(0, min(wanted, self.gate.left - in_flight, self._granted_slots + ahead - in_flight))
 
     def answered(self) -> None:
         """The account answers. Written at once after a failure of ours, else now and then."""
@@ -96,7 +101,7 @@ class Allowance:
             self.gate,
             requests=max(0, max(wanted, self._grant) - free),
             slots=self.slots,
-            in_flight=in_flight,
+            in_flight=min(in_flight, self.slots),  # the others wait for a slot of ours
         )
         self._granted_slots = grant.slots
         self._slots_until = time.monotonic() + SLOTS_LAST

@@ -96,11 +96,13 @@ class Reading:
 
         Unless the words are known to be about rows: a record that is missing, or there already.
         """
+        if held.journal.is_all_accepted:
+            self._alike = ("", 0)
+            return
         outcomes = held.journal.proved.values()
         words = {o.reason for o in outcomes if o.verdict is Verdict.REJECTED}
         if (
-            held.journal.is_all_accepted
-            or len(outcomes) < 2
+            len(outcomes) < 2
             or len(words) != 1
             or any(o.verdict is not Verdict.REJECTED for o in outcomes)
             or reasons.is_of_data(next(iter(words)), self._way.adapter)

@@ -60,6 +60,12 @@ class Way:
         found = self.adapter.object(object_key)
         return self.adapter.packings(found, self.mode, self.connection.options)
 
+    def is_of_many(self, held: Held) -> bool:
+        """Whether the batch goes by a packing that is not the smallest, and nothing of it went yet."""
+        packings, journal = self.packings(held.batch.object_key), held.journal
+        is_whole = not (journal.proved or journal.lost) and len(journal.calls) == 1
+        return is_whole and packing_for(held.batch.operation_count, packings) is not packings[-1]
+
     def finds(self, object_key: str) -> int:
         """How many records a look-up by the upsert key takes; 0 where there is none."""
         target = self.target(object_key)

@@ -12,43 +12,34 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 import requests
 from django.db import transaction
 from django.utils import timezone
 
 from destinations import connect
-from destinations.contract import Adapter
+from destinations.contract import Adapter, Mode, Target
 from destinations.errors import AuthExpired, Temporary, TooMany
-from destinations.models import Exchange
-from syncs.engine import settle
+from destinations.http import Sent
+from syncs.engine import bulk, open_batches, settle
 from syncs.engine.allowance import Allowance
 from syncs.engine.answers import Reading
-from syncs.engine.batches import packing_for
 from syncs.engine.calls import Answer, Flight, Rest, Way, make
+from syncs.engine.journal import Out
 from syncs.engine.lease import Lease
+from syncs.engine.open_batches import Open, ReadAhead
 from syncs.engine.settle import Held
 from syncs.models import Batch, Run
 
 CANCEL_WAITS = timedelta(seconds=60)  # for jobs that the destination is working on
 SIGN_IN_PAUSE = timedelta(seconds=5)  # where a token could not be renewed for now
-OPEN_JOBS_PER_SLOT = 4
+OPEN_JOBS_PER_SLOT = 8
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
-READ_AHEAD = 8  # batches read at once: a query costs as much as a few batches
+QUICK = 0.1  # seconds: where calls take less, the next ones are claimed before a slot is free
 LANDING = 0.001  # seconds to wait after a call landed: those that land together are written together
 
 _TILL_SETTLED = "Waiting until an unanswered request of an earlier run can no longer take effect."
-
-
-class Open(NamedTuple):
-    """A batch that is not settled, as the conductor's list has it."""
-
-    pk: int
-    stage: int
-    number: int
-    due_at: datetime
 
 
 class Delivery:
@@ -79,9 +70,10 @@ class Delivery:
         self._flights: dict[Future[Answer], Flight] = {}
         self._landed: SimpleQueue[Future[Answer]] = SimpleQueue()
         self._done: list[Future[Answer]] = []  # landed, and not yet read
-        self._ahead: dict[int, Batch] = {}  # read, and not yet claimed
+        self._ahead = ReadAhead(run)
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
-        self._open = self._load()  # by pk, in the order of sending
+        self._open = open_batches.load(run)  # by pk, in the order of sending
+        self._took = QUICK  # seconds of the call that ended last
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
         self._failed_owners: frozenset[str] | None = None
@@ -105,6 +97,8 @@ class Delivery:
             while True:
                 self._lease.demand()
                 late = time.monotonic() >= until
+                if late or self._cancelled_at is not None:
+                    self._recall()
                 self._turn(send=not late and self._is_signed_in())
                 if self._reading.stop is not None:
                     raise self._reading.stop
@@ -128,30 +122,28 @@ class Delivery:
 
     # What to do next
 
-    def _load(self) -> dict[int, Open]:
-        found = (
-            Batch.objects.filter(run=self.run, plan_attempt=self.run.plan_attempt)
-            .exclude(status=Batch.Status.SETTLED)
-            .order_by("stage", "number")
-            .values_list("pk", "stage", "number", "due_at")
-        )
-        return {row[0]: Open(*row) for row in found}
-
     def _turn(self, *, send: bool) -> None:
         """Write what came back and claim what goes next, in one transaction; then let it go."""
         self._await(0)
         due = self._due(len(self._done)) if send else []
         if not self._done and not due:
             return
+        together = bulk.Together()
         with transaction.atomic():
-            onward = self._land(send=send)
+            onward = self._land(together, send=send)
             allowed = 0
             if (onward or due) and self._reading.stop is None:
-                allowed = self._allowance.calls(len(onward) + len(due), in_flight=len(self._flights))
-            going = self._go_on(onward, allowed)
-            going += self._claim(due[: allowed - len(going)])
+                wanted = len(onward) + len(due)
+                allowed = self._allowance.calls(wanted, in_flight=len(self._flights), ahead=self._spare)
+            going = self._go_on(onward, allowed, together)
+            going += self._claim(due[: allowed - len(going)], together)
+            self._write(together)
         for held in going:
             self._launch(held)
+
+    def _write(self, together: bulk.Together) -> None:
+        if not together.run():
+            self._lease.lose()
 
     def _is_signed_in(self) -> bool:
         """Whether the credentials are good now. The service may be asked, so in no transaction."""
@@ -206,6 +198,11 @@ class Delivery:
     def _flying(self) -> set[int]:
         return {flight.held.batch.pk for flight in self._flights.values()}
 
+    def _after(self) -> Iterator[int]:
+        """Batches that are not out, in order."""
+        held = self._jobs.keys() | self._flying()
+        return (pk for pk in self._open if pk not in held)
+
     def _next(self) -> Rest | None:
         """When the next batch may go; None where none waits for its time."""
         now, due = timezone.now(), None
@@ -228,15 +225,24 @@ class Delivery:
 
     def _patience(self, rest: Rest | None) -> float:
         """Seconds to wait for a call in flight: until another may go."""
-        if rest is None or len(self._flights) >= self._slots:
+        if rest is None or len(self._flights) >= self._slots + self._spare:
             return LOOK_EVERY
         return min(LOOK_EVERY, max(0.005, (rest.due_at - timezone.now()).total_seconds()))
 
     def _due(self, landed: int) -> list[Open]:
         """Batches to send, or whose job to look at, as many as slots are free once those `landed` are."""
         now = timezone.now()
-        free = self._slots - len(self._flights) + landed
-        return list(islice((one for one in self._ready() if one.due_at <= now), free))
+        free = self._slots + self._spare - len(self._flights) + landed
+        return list(islice((one for one in self._ready() if one.due_at <= now), max(0, free)))
+
+    @property
+    def _spare(self) -> int:
+        """How many calls may wait for a thread: where they are quick, a thread shall not wait for a turn.
+
+        None that must not be sent twice: if we die, it would count as sent.
+        """
+        is_quick = self._took < QUICK and self._cancelled_at is None and self._way.mode is not Mode.INSERT
+        return self._slots if is_quick and self._allowance.has_all_slots else 0
 
     def _launch(self, held: Held) -> None:
         out = held.journal.call
@@ -244,77 +250,87 @@ class Delivery:
         batch = held.batch
         adapter = self._open_adapter(held.call_id)
         target = self._way.target(batch.object_key)
-        future = self._pool.submit(make, adapter, target, held, self._way.mode, out)
+        future = self._pool.submit(self._call, adapter, target, held, out)
         self._flights[future] = Flight(held, adapter)
         future.add_done_callback(self._landed.put)
 
-    def _claim(self, due: Sequence[Open]) -> list[Held]:
+    def _call(self, adapter: Adapter, target: Target, held: Held, out: Out) -> Answer:
+        """One call, in a thread of its own. LostLease where the lease went while it waited for the thread."""
+        self._lease.demand()
+        began = time.monotonic()
+        try:
+            return make(adapter, target, held, self._way.mode, out)
+        finally:
+            self._took = time.monotonic() - began
+
+    def _recall(self) -> None:
+        """Take back the calls that wait for a thread. They land as ones that were never sent."""
+        for future, flight in self._flights.items():
+            out = flight.held.journal.call
+            if out is not None and out.state is None:
+                future.cancel()
+
+    def _claim(self, due: Sequence[Open], together: bulk.Together) -> list[Held]:
         """Batches that may go now, marked as being sent; those whose job we look at are ours already."""
         now = timezone.now()
         claimed = []
         for one in due:
             held: Held | None = self._jobs.get(one.pk)
             if held is None:
-                held = settle.claim(self._batch(one.pk), self._lease, now, self._way.journal)
+                batch = self._ahead.take(one.pk, self._after())
+                held = settle.claim(batch, self._lease, now, self._way.journal, together=together)
             if held is None:
                 self._lease.lose()
             out, journal = held.journal.call, held.journal
             if out is not None and out.state is None and out.lost and not (out.find or journal.converges):
                 journal.failed("its answer was lost.", may_be_applied=True, counts=False)
             if journal.call is None:
-                self._settle([held], [])
-            elif held.batch.object_key in self._refuses_many and self._is_of_many(held):
-                self._scatter(held)
+                self._settle([held], [], together)
+            elif held.batch.object_key in self._refuses_many and self._way.is_of_many(held):
+                self._scatter(held, together)
             else:
                 claimed.append(held)
         return claimed
 
-    def _go_on(self, onward: Sequence[Held], allowed: int) -> list[Held]:
+    def _go_on(self, onward: Sequence[Held], allowed: int, together: bulk.Together) -> list[Held]:
         """Batches whose next call goes at once; those for which there is no room wait for their turn."""
         now = timezone.now()
         for held in onward[:allowed]:
-            settle.go_on(held, self._lease, now)
+            settle.go_on(held, self._lease, now, together)
         for held in onward[allowed:]:
-            settle.keep(held, self._lease, due_at=now, error="")
+            settle.keep(held, self._lease, due_at=now, error="", together=together)
             self._put_back(held, now)
         return list(onward[:allowed])
-
-    def _batch(self, pk: int) -> Batch:
-        """A batch to claim. The next ones are read with it; a claim notices if they are not as they were."""
-        if pk not in self._ahead:
-            held = self._jobs.keys() | self._flying()
-            next_ones = (other for other in self._open if other not in held)
-            self._ahead = Batch.objects.in_bulk({pk, *islice(next_ones, READ_AHEAD)})
-        batch = self._ahead.pop(pk)
-        batch.run = self.run
-        return batch
 
     # What came back
 
     def _drain(self) -> None:
         """Wait for calls in flight: what they bring is settled, whatever made us stop."""
+        self._recall()
         while self._flights and self._lease.is_held:
             self._await(LOOK_EVERY)
             self._turn(send=False)
 
-    def _land(self, *, send: bool) -> list[Held]:
+    def _land(self, together: bulk.Together, *, send: bool) -> list[Held]:
         """Settle, or keep, the batches whose calls are done. If one fails, the others are left for later.
 
         Returns those whose next call may go at once.
         """
         settled: list[Held] = []
         onward: list[Held] = []
-        exchanges: list[Exchange] = []
+        exchanges: list[Sent] = []
         while self._done:
             future = self._done.pop()
             flight = self._flights.pop(future)
-            exchanges += connect.exchange_rows(
-                flight.adapter, self._way.connection, team_id=self.run.team_id, subject=self.run.public_id
-            )
-            held, answer = flight.held, future.result()
-            if isinstance(answer, TooMany) and self._is_of_many(held):
+            exchanges += connect.exchanges_of(flight.adapter)
+            held = flight.held
+            if future.cancelled():
+                self._go_on([held], 0, together)
+                continue
+            answer = future.result()
+            if isinstance(answer, TooMany) and self._way.is_of_many(held):
                 self._refuses_many.add(held.batch.object_key)
-                self._scatter(held)
+                self._scatter(held, together)
                 continue
             if isinstance(answer, AuthExpired) and self._open_adapter.may_renew(flight.adapter):
                 self._expired = flight.adapter
@@ -328,21 +344,16 @@ class Delivery:
                 onward.append(held)
             else:
                 due_at = timezone.now() + timedelta(seconds=pause)
-                settle.keep(held, self._lease, due_at=due_at, error=error)
+                settle.keep(held, self._lease, due_at=due_at, error=error, together=together)
                 self._put_back(held, due_at)
-        self._settle(settled, exchanges)
+        self._settle(settled, exchanges, together)
         return onward
 
-    def _is_of_many(self, held: Held) -> bool:
-        """Whether the batch goes by a packing that is not the smallest, and nothing of it went yet."""
-        packings, journal = self._way.packings(held.batch.object_key), held.journal
-        is_whole = not (journal.proved or journal.lost) and len(journal.calls) == 1
-        return is_whole and packing_for(held.batch.operation_count, packings) is not packings[-1]
-
-    def _scatter(self, held: Held) -> None:
+    def _scatter(self, held: Held, together: bulk.Together) -> None:
         """The account takes no such batch: its operations go as smaller ones."""
         packings = self._way.packings(held.batch.object_key)[1:]
         now = timezone.now()
+        self._write(together)  # its claim may be in there
         self._open.pop(held.batch.pk, None)
         for one in settle.scatter(self.run, held, self._lease, packings, due_at=now):
             self._open[one.pk] = Open(one.pk, one.stage, one.number, now)
@@ -356,7 +367,7 @@ class Delivery:
         else:
             self._jobs.pop(batch.pk, None)
 
-    def _settle(self, settled: list[Held], exchanges: list[Exchange]) -> None:
+    def _settle(self, settled: list[Held], exchanges: list[Sent], together: bulk.Together) -> None:
         if not settled and not exchanges:
             return
         settle.settle(
@@ -367,6 +378,7 @@ class Delivery:
             failed_owners=self._owners(settled),
             adapter=self._way.adapter,
             companion=self._way.companion(self.run.sync.object_key),
+            together=together,
         )
         for held in settled:
             self._open.pop(held.batch.pk, None)

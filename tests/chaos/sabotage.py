@@ -27,7 +27,7 @@ Reader: TypeAlias = Callable[[Batch, batches.Payload], journal.Journal]
 def no_fence() -> None:
     """A worker that lost its lease goes on as if it had it."""
 
-    def claim(batch: Batch, held_lease: lease.Lease, now: datetime, read: Reader) -> settle.Held:
+    def claim(batch: Batch, held_lease: lease.Lease, now: datetime, read: Reader, **_: Any) -> settle.Held:
         token = {"lease_token": held_lease.token, "last_sent_at": now}
         Batch.objects.filter(pk=batch.pk).update(status=Batch.Status.SENDING, **token)
         batch.status = Batch.Status.SENDING
@@ -46,7 +46,7 @@ def no_sending_mark() -> None:
     """What may have been sent is marked only when its answer is there."""
     claim, keep, settle_all = settle.claim, settle.keep, settle.settle
 
-    def unwritten(*arguments: Any) -> settle.Held | None:
+    def unwritten(*arguments: Any, together: Any) -> settle.Held | None:
         with transaction.atomic():
             held = claim(*arguments)
             transaction.set_rollback(True)
@@ -109,7 +109,7 @@ def jobs_are_forgotten() -> None:
     """A job that the destination works on is not written down."""
     keep = settle.keep
 
-    def forgetful(held: settle.Held, *arguments: Any, **more: Any) -> None:
+    def forgetful(held: settle.Held, *arguments: Any, together: Any, **more: Any) -> None:
         call = held.journal.call
         state = call.state if call else None
         if call:

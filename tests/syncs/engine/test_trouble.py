@@ -1,17 +1,21 @@
 """Runs at a destination that loses answers, limits, fails and is away: what is there in the end."""
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from destinations.adapters.qualified import Adapter
+from destinations.contract import Call, Target
 from destinations.models import RemoteAccount
 from destinations.sandbox.running import API_KEY
 from syncadmin.lib.crypto import Secret
 from syncs.engine import allowance, deliver
 from syncs.engine.run import cancel, finish_here
-from syncs.models import Batch, Run
+from syncs.models import Batch, LedgerEntry, Run
 from tests.syncs.engine.scene import Scene, check_history, counts, person, reason, told
 
 BULK = "POST /v2/bulk"
@@ -262,30 +266,55 @@ def test_a_cancelled_run_waits_for_what_the_destination_works_on(crowd: Scene) -
     threading.Timer(1.5, lambda: crowd.sandbox.faults.set(hold_jobs=False)).start()
 
     crowd.options(concurrency=1)
-    crowd.rows += [person(id) for id in range(41, 81)]
+    crowd.rows += [person(id) for id in range(41, 161)]
     run = cancelled_with_a_job(crowd)
 
     assert run.status == Run.Status.CANCELLED
     found = counts(run)
-    assert found["accepted"] + found["waiting"] == 80
+    assert found["accepted"] + found["waiting"] == 160
     assert len(crowd.sandbox.leads()) == found["accepted"] > 0
     check_history(run)
     assert counts(crowd.finish())["unchanged"] == found["accepted"]
 
 
+def test_a_call_that_waits_for_a_thread_does_not_go_after_a_cancel(
+    crowd: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd.options(concurrency=1, batch_size=1)
+    run = crowd.start()
+    real, sent = Adapter.send, []
+
+    def send(self: Adapter, target: Target, call: Call) -> Any:
+        sent.append(call)
+        if len(sent) == 3:
+            cancel(run)
+            connection.close()
+            time.sleep(2.5)  # longer than between two looks at whether somebody cancelled
+        return real(self, target, call)
+
+    monkeypatch.setattr(Adapter, "send", send)
+    run = finish_here(run)
+
+    assert run.status == Run.Status.CANCELLED
+    assert crowd.requests().count(BULK) == 3
+    assert counts(run) == {"read": 40, "planned": 40, "accepted": 3, "waiting": 37}
+    assert not LedgerEntry.objects.exclude(settles_at=None).exists()  # nothing counts as lost
+    check_history(run)
+
+
 def test_a_job_that_outlasts_a_cancel_is_in_doubt(crowd: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliver, "CANCEL_WAITS", timedelta(seconds=0.3))
-    crowd.rows += [person(id) for id in range(41, 81)]
+    crowd.rows += [person(id) for id in range(41, 161)]
 
     run = cancelled_with_a_job(crowd)
 
     assert run.status == Run.Status.CANCELLED
     found = counts(run)
-    assert found["in_doubt"] + found["waiting"] == 80
+    assert found["in_doubt"] + found["waiting"] == 160
     assert found["in_doubt"] >= 10
     check_history(run)
     crowd.sandbox.faults.reset()
-    assert counts(crowd.finish())["accepted"] == 80
+    assert counts(crowd.finish())["accepted"] == 160
 
 
 @pytest.mark.parametrize("fault", ["lost", "pending"])

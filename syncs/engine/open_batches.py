@@ -1,0 +1,50 @@
+"""The batches of a run that are not settled: their list, and the next ones of them, read together.
+
+The list is small and stays with the conductor. Payloads are large: they come a few at a time, because a
+query costs as much as a few batches, and go with the batch.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from syncs.models import Batch, Run
+
+READ_AHEAD = 16  # batches read at once
+
+
+class Open(NamedTuple):
+    """A batch that is not settled, as the conductor's list has it."""
+
+    pk: int
+    stage: int
+    number: int
+    due_at: datetime
+
+
+def load(run: Run) -> dict[int, Open]:
+    """The open batches of the run's plan by their id, in the order of sending."""
+    found = (
+        Batch.objects.filter(run=run, plan_attempt=run.plan_attempt)
+        .exclude(status=Batch.Status.SETTLED)
+        .order_by("stage", "number")
+        .values_list("pk", "stage", "number", "due_at")
+    )
+    return {row[0]: Open(*row) for row in found}
+
+
+class ReadAhead:
+    """Batches as they were when they were read: a claim notices where they are not so any more."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._read: dict[int, Batch] = {}
+
+    def take(self, pk: int, after: Iterable[int]) -> Batch:
+        """The batch, to be claimed. Where it must be read, the next ones of `after` are read with it."""
+        if pk not in self._read:
+            self._read = Batch.objects.in_bulk({pk, *islice(after, READ_AHEAD)})
+        batch = self._read.pop(pk)
+        batch.run = self._run
+        return batch
