@@ -1,12 +1,25 @@
 """Faults of ours, told without what they may hold: an exception's message could quote a row's values."""
 
 import logging
+import sqlite3
 import traceback
 
 from destinations.errors import ContractBroken
 from syncs.models import Run
 
 log = logging.getLogger(__name__)
+
+DATABASE_FULL = (
+    "There is no room left on the disk of Syncadmin's own database, where the plan is written. Nothing was "
+    "sent. Whoever hosts Syncadmin must free space there, then the run can be started again."
+)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database has no room left on its disk."""
+    told = error.__cause__
+    code = getattr(told, "sqlite_errorcode", None) or getattr(told, "sqlstate", None)
+    return code in {sqlite3.SQLITE_FULL, "53100"}  # disk_full, of PostgreSQL
 
 
 def tell(run: Run, fault: BaseException) -> str:

@@ -198,8 +198,10 @@ def _serve(
         if isinstance(stop, AuthExpired) or (isinstance(stop, Stop) and stop.reconnect):
             connect.needs_attention(run.sync.connection, str(stop))
         _end(run, lease, Run.Status.STOPPED, str(stop))
-    except (LostLease, OperationalError, InterfaceError):
-        raise
+    except (LostLease, OperationalError, InterfaceError) as away:
+        if not (faults.is_full(away) and run.status == Run.Status.PLANNING):
+            raise
+        _end(run, lease, Run.Status.STOPPED, faults.DATABASE_FULL)
     except Exception as fault:
         _end(run, lease, Run.Status.STOPPED, faults.tell(run, fault))
     if run.status == Run.Status.FINISHING:
@@ -306,9 +308,16 @@ def _move(run: Run, lease: Lease, status: Run.Status, **changes: Any) -> None:
 def _end(run: Run, lease: Lease, ending: Run.Status, reason: str) -> None:
     """The run cannot or should not go on: finish it as `ending`."""
     run.refresh_from_db(fields=["status"])
+    attempt = run.plan_attempt
     if run.status in {Run.Status.QUEUED, Run.Status.PLANNING}:
-        discard(run, lease)  # nothing was planned for good: what the attempt wrote does not count
-    _move(run, lease, Run.Status.FINISHING, ending=ending, stop_reason=reason, waits_for="")
+        try:
+            discard(run, lease)  # nothing was planned for good: what the attempt wrote does not count
+        except OperationalError as error:
+            if not faults.is_full(error):
+                raise
+            attempt += 1  # there is no room even to take something away: so it is of a former attempt
+    told = {"ending": ending, "stop_reason": reason, "waits_for": "", "plan_attempt": attempt}
+    _move(run, lease, Run.Status.FINISHING, **told)
 
 
 def _rest(run: Run, lease: Lease, rest: Rest) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -118,13 +119,15 @@ def end_backend(database: Database) -> bool:
 
 
 @contextlib.contextmanager
-def tiny_disk(folder: Path) -> Iterator[None]:
-    """A disk of 64 kB at the folder. Skips where we may not mount."""
-    folder.mkdir()
+def tiny_disk(folder: Path, size: str = "64k") -> Iterator[None]:
+    """A disk of that size at the folder. Skips where we may not mount."""
+    folder.mkdir(exist_ok=True)
     made = (
         os.geteuid() == 0
         and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
         ).returncode
     )
     if not made:
@@ -146,3 +149,24 @@ def test_a_full_disk_for_the_plan_stops_the_run(make_world: Callable[..., World]
     world.environment.pop("SCRATCH_DIR")
     world.run()
     assert_truth(world)
+
+
+@long_form
+def test_a_full_disk_for_the_database_stops_the_run_too(make_world: Callable[..., World]) -> None:
+    """SQLite and the scratch files on one disk, which is full before the plan is written."""
+    world = make_world(rows=people.people(400, 0))
+    data, kept = world.folder / "data", world.folder / "kept"
+    shutil.copytree(data, kept)
+    with tiny_disk(data, "8m"):
+        shutil.copytree(kept, data, dirs_exist_ok=True)
+        scratch = world.folder / "scratch"
+        world.environment["SCRATCH_DIR"] = str(scratch)
+        free = shutil.disk_usage(data).free
+        ballast = data / "ballast"
+        ballast.write_bytes(b"x" * (free - 200_000))
+        reason = stopped(world)
+        assert_told(reason, "disk|space|full", "database")
+        assert world.stand_in.evidence().records_sent == 0
+        ballast.unlink()
+        world.run()
+        assert_truth(world)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -321,3 +322,21 @@ def test_an_adapters_fault_stops_the_run_and_logs_no_values(
     check_history(run)
     monkeypatch.undo()
     assert counts(scene.finish())["accepted"] == 8
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL cannot be told to be full")
+def test_a_database_without_room_for_the_plan_stops_the_run(scene: Scene) -> None:
+    scene.rows = [person(id, title=secrets.token_hex(100)) for id in range(1, 2_001)]
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + 20}")
+    try:
+        run = scene.finish()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+
+    assert (run.status, counts(run)) == (Run.Status.STOPPED, {})
+    assert "no room left on the disk of Syncadmin's own database" in run.stop_reason
+    assert scene.requests() == []
+    assert counts(scene.finish())["accepted"] == 2_000
