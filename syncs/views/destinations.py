@@ -25,6 +25,7 @@ from syncadmin.lib.crypto import Secret
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
 from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
+from syncs.forms.sync_words import MODES
 from syncs.models import Sync
 from syncs.views.health import test_and_tell
 from syncs.views.sign_in import redirect_address
@@ -50,8 +51,8 @@ class Offer:
         objects = [
             (
                 one,
-                ", ".join(mode.value for mode in Mode if mode in one.modes),
-                [(mode.value, one.missing_modes[mode]) for mode in Mode if mode in one.missing_modes],
+                ", ".join(MODES[mode][0].lower() for mode in Mode if mode in one.modes),
+                [(MODES[mode][0], one.missing_modes[mode]) for mode in Mode if mode in one.missing_modes],
             )
             for one in adapter.objects
         ]

@@ -71,7 +71,7 @@ def add_model(visitor: Visitor, name: str = "people") -> None:
 def connect_sandbox(visitor: Visitor) -> None:
     visitor.follow("Overview", within="Acme")
     visitor.press("Add destination")
-    visitor.press("Try with the sandbox")
+    visitor.press("Try with the sandbox of Qualified")
     visitor.press("Save and test")
     visitor.sees("The connection works.")
 

@@ -37,7 +37,7 @@ def kind_of(address: str) -> str:
     """What pages of one kind have in common: their path without ids, and which rows they show."""
     path, _, query = address.partition("?")
     path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", path)
-    path = re.sub(r"/\d+/\d+/", "/N/N/", path)
+    path = re.sub(r"/\d+(?=/)", "/N", path)
     shown = re.search(r"show=\w+", query)
     return f"{path}?{shown[0]}" if shown else path
 
