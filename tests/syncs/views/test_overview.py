@@ -113,3 +113,27 @@ def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
     run = world.finish()
     page = as_alice.get(url("overview")).content.decode()
     assert f'<a href="{url("run_rows", run.public_id)}?show=attention">2 rows</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("section", "who"),
+    [
+        ("overview", "An admin of the team does this. Make a model"),
+        ("overview", "An editor of the team does this."),
+        ("sources", "An admin of the team adds sources."),
+        ("models", "An editor of the team makes models."),
+        ("destinations", "An admin of the team adds it."),
+        ("syncs", "An editor of the team makes syncs."),
+    ],
+)
+def test_bob_is_told_in_an_empty_team_who_sets_things_up(
+    client: Client, bob: User, section: str, who: str
+) -> None:
+    client.force_login(bob)
+    page = client.get(url(section))
+    assert who in text(page).replace(" 2 ", " ")
+    assert b'class="button"' not in page.content, "nothing that he may not do is offered"
+    if section != "overview":
+        assert url("overview") in page.content.decode().partition("<main")[2], (
+            "where it stands is a link away"
+        )
