@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from destinations import pacing, registry
 from destinations.contract import JSON, Identity, Setting
-from destinations.models import Connection, RemoteAccount
+from destinations.models import Connection, OAuthToken, RemoteAccount
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 
 OF_AN_APP = ("client_id", "client_secret")  # they name no account: that is known once somebody signs in
@@ -70,27 +70,34 @@ def apply_change(
     credentials: Mapping[str, Secret],
     options: Mapping[str, JSON],
     same_account: bool | None,
+    sign_in: Connection.SignIn | None = None,
     identity: Identity | None = None,
 ) -> Change:
     """Store new credentials and options, and move the connection to another account where it is one.
 
-    `identity` is what a test with the new credentials told. SameAccountUnsaid where a person must say
-    and did not (None); an answer that nothing asked for changes nothing. The caller starts new
-    generations, tests the connection and refreshes its fields.
+    `sign_in` is another way to sign in than before, whose credentials take the place of the former ones; to
+    which account it leads is known once somebody signs in. `identity` is what a test with the new credentials
+    told. SameAccountUnsaid where a person must say and did not (None); an answer that nothing asked for
+    changes nothing. The caller starts new generations, tests the connection and refreshes its fields.
     """
     asks = change_asks(connection, credentials, options)
     same = _is_same(connection.account, identity, said=same_account) if asks else True
     if same is None:
         raise SameAccountUnsaid(connection)
     entered = {name: secret for name, secret in credentials.items() if secret}
-    if entered:
+    is_other_way = sign_in is not None and sign_in != connection.sign_in
+    if is_other_way:
+        connection.credentials = entered
+        connection.sign_in = sign_in
+        OAuthToken.objects.filter(connection=connection).delete()
+    elif entered:
         try:
             connection.credentials = connection.credentials | entered
         except UnreadableSecret:
             connection.credentials = entered
     connection.options = dict(options)
-    changed = ["sealed_credentials", "options", "updated_at"]
-    if asks:
+    changed = ["sealed_credentials", "sign_in", "options", "updated_at"]
+    if asks or is_other_way:
         connection.health = Connection.Health.UNTESTED
         connection.health_reason = ""
         changed += ["health", "health_reason"]

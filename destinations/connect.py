@@ -177,6 +177,7 @@ def check(connection: Connection) -> Identity | None:
         reasons.append(error.message)
     if found is not None:
         budget.answered(connection.account_id)
+        connection.notes = list(found.notes)
         reasons += found.missing
         before = connection.account
         if not accounts.recognise(connection, found):
@@ -304,7 +305,7 @@ def _keep_health(connection: Connection, reasons: list[str]) -> None:
     connection.checked_at = timezone.now()
     connection.health = Connection.Health.ATTENTION if reasons else Connection.Health.GOOD
     connection.health_reason = " ".join(reasons)
-    changed = ["checked_at", "health", "health_reason", "updated_at"]
+    changed = ["checked_at", "health", "health_reason", "notes", "updated_at"]
     if not reasons:
         connection.last_good_at = connection.checked_at
         changed.append("last_good_at")

@@ -3,7 +3,7 @@
 Tokens rotate: a refresh token is good once. So the workers of all machines renew one at a time, by a lease
 in the database and no open transaction, and what they are given is stored before it is used. Where a
 process dies between the service's answer and the storing, the new tokens are lost and the old ones no longer
-good: then a person must sign in again, and is told so.
+good: then a person must sign in again, and is told so. The lease that such a process leaves behind shows it.
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import requests
 from authlib.integrations.base_client.errors import OAuthError
@@ -138,17 +138,23 @@ def _usable(connection: Connection, *, beyond: int) -> OAuthToken:
         life = token.expires_at - (token.renewed_at or token.signed_in_at)
         if token.version > beyond and token.expires_at - now > min(ahead, life / 4):
             return token
+        was_left = token.lease_token is not None
         if lease := _take_lease(token, now):
+            is_lost = True
             try:
-                return _renew(connection, token)
-            except Temporary:
+                found = _renew(connection, token, was_left=was_left)
+                is_lost = False
+                return found
+            except Temporary as error:
+                is_lost = was_left or error.may_be_applied
                 if token.version > beyond and token.expires_at > now:
                     return token  # still good; the next call tries again
                 raise
+            except DestinationError:
+                is_lost = False  # the service has answered
+                raise
             finally:
-                OAuthToken.objects.filter(pk=token.pk, lease_token=lease).update(
-                    lease_token=None, lease_expires_at=None
-                )
+                _give_back(token, lease, is_lost=is_lost)
         if token.version > beyond and token.expires_at > now:
             return token  # somebody else renews it, and it is good until then
         if time.monotonic() > deadline:
@@ -160,7 +166,7 @@ def _usable(connection: Connection, *, beyond: int) -> OAuthToken:
         time.sleep(LOOK_AGAIN)
 
 
-def _take_lease(token: OAuthToken, now: datetime) -> Any:
+def _take_lease(token: OAuthToken, now: datetime) -> UUID | None:
     """The lease, if nobody has it and the token is as we read it."""
     lease = uuid4()
     taken = (
@@ -173,8 +179,19 @@ def _take_lease(token: OAuthToken, now: datetime) -> Any:
     return lease if taken else None
 
 
-def _renew(connection: Connection, token: OAuthToken) -> OAuthToken:
-    """Ask for a new token and store it. The caller holds the lease."""
+def _give_back(token: OAuthToken, lease: UUID, *, is_lost: bool) -> None:
+    """Let another worker renew. Where an answer may be lost, the lease stays as one that is over."""
+    kept: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
+    if is_lost:
+        kept = {"lease_expires_at": timezone.now()}
+    OAuthToken.objects.filter(pk=token.pk, lease_token=lease).update(**kept)
+
+
+def _renew(connection: Connection, token: OAuthToken, *, was_left: bool) -> OAuthToken:
+    """Ask for a new token and store it. The caller holds the lease.
+
+    `was_left`: whoever asked before us did not store an answer, so that the service may have rotated.
+    """
     now = timezone.now()
     try:
         secrets = token.secrets
@@ -187,7 +204,11 @@ def _renew(connection: Connection, token: OAuthToken) -> OAuthToken:
     try:
         told = _ask(connection, grant_type="refresh_token", refresh_token=refresh.reveal())
     except AuthExpired as error:
-        raise _refused(connection, token, error.message) from None
+        lost = (
+            f"{label} may have renewed it before, and what it gave was lost: the worker that asked ended, or "
+            "the connection broke, before it was stored. "
+        )
+        raise _refused(connection, token, (lost if was_left else "") + error.message) from None
     kept = _secrets(told)
     token.secrets = {"refresh_token": refresh} | kept
     token.expires_at, token.renewed_at = _expires_at(told, now), now

@@ -14,7 +14,8 @@ class Connection(models.Model):
     """Credentials and advanced settings (`options`) for one remote account.
 
     `fields` is the last answer of the service per object, as written by `registry.remember_fields`:
-    {object: {"fetched_at": iso, "fields": [...]}}.
+    {object: {"fetched_at": iso, "fields": [...]}}. `notes` are sentences for people that the last test which
+    got in found out: as whom, and what this sign-in is not told.
     """
 
     class Health(models.TextChoices):
@@ -37,6 +38,7 @@ class Connection(models.Model):
     fields = models.JSONField(default=dict, blank=True, editable=False)
     health = models.CharField(max_length=10, choices=Health, default=Health.UNTESTED, editable=False)
     health_reason = models.TextField(blank=True, editable=False)
+    notes = models.JSONField(default=list, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_good_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

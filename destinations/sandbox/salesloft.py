@@ -31,7 +31,7 @@ from destinations.sandbox.salesloft_fields import ACCOUNT_ENTITY, PEOPLE_ENTITY,
 from destinations.sandbox.salesloft_jobs import SWITCHES as JOB_SWITCHES
 from destinations.sandbox.salesloft_jobs import Jobs
 from destinations.sandbox.salesloft_lists import Asked, after_of, asked, page_of, per_page_of, search_of
-from destinations.sandbox.salesloft_lookups import Lookups, set_up
+from destinations.sandbox.salesloft_lookups import CLIENT_ID, CLIENT_SECRET, Lookups, set_up
 from destinations.sandbox.salesloft_records import Writes
 from destinations.sandbox.salesloft_shown import job_json, job_row_json, record_json
 from destinations.sandbox.salesloft_signin import SWITCHES as SIGN_IN_SWITCHES
@@ -82,6 +82,7 @@ class Salesloft(Service):
     switches = SWITCHES
     scopes = SCOPES
     keys = KEYS
+    app = (CLIENT_ID, CLIENT_SECRET)
     remembers = SalesloftState
 
     state: SalesloftState

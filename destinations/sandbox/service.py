@@ -72,6 +72,7 @@ class Service(ABC):
     switches: ClassVar[tuple[Switch, ...]]
     scopes: ClassVar[tuple[str, ...]]
     keys: ClassVar[Mapping[str, Iterable[str]]]  # those of a new account
+    app: ClassVar[tuple[str, str] | None] = None  # client id and secret, where people sign in
 
     remembers: ClassVar[type[State]] = State
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import responses
 from django.db import connection as database
 from django.utils import timezone
@@ -216,9 +217,37 @@ def test_a_worker_that_died_between_the_answer_and_the_storing_leaves_a_sign_in_
     )
     responses.post(TOKEN, status=400, json={"error": "invalid_grant"})
 
-    with pytest.raises(AuthExpired, match="Reconnect"):
+    with pytest.raises(AuthExpired, match="Reconnect") as told:
         oauth.current(signed_in)  # once the dead worker's lease is over
+    assert "what it gave was lost" in str(told.value)
     assert len(asked()) == 1
+
+
+@responses.activate
+def test_an_answer_that_never_came_is_told_where_the_service_had_rotated(signed_in: Connection) -> None:
+    ends_in(signed_in, -1)
+    responses.post(TOKEN, body=requests.ConnectionError("reset"))
+    with pytest.raises(Temporary):
+        oauth.current(signed_in)
+
+    responses.replace(responses.POST, TOKEN, status=400, json={"error": "invalid_grant"})
+    with pytest.raises(AuthExpired, match="what it gave was lost"):
+        oauth.current(signed_in)  # at once: nobody waits for a lease that is over
+    assert token_of(signed_in).lease_token is None
+
+
+@responses.activate
+def test_an_answer_that_never_came_costs_nothing_where_the_service_had_not_rotated(
+    signed_in: Connection,
+) -> None:
+    ends_in(signed_in, -1)
+    responses.post(TOKEN, body=requests.ConnectionError("reset"))
+    with pytest.raises(Temporary):
+        oauth.current(signed_in)
+
+    responses.replace(responses.POST, TOKEN, json=answer(2))
+    assert oauth.current(signed_in).secrets["access_token"].reveal() == "access-2"
+    assert token_of(signed_in).lease_token is None
 
 
 @pytest.mark.django_db(transaction=True)
