@@ -8,11 +8,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Count, QuerySet
+from django.forms import ChoiceField
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from syncadmin.lib.history import HistoryAdmin
 from syncadmin.lib.shown import link, moment, short
+from syncadmin.teams.forms import time_zones
 from syncadmin.teams.models import Membership, Team, User
 
 
@@ -57,6 +59,12 @@ class UserAdmin(DjangoUserAdmin):
             {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")},
         ),
     )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """A time zone is chosen: one that does not exist would break every page of the user."""
+        if db_field.name == "time_zone":
+            return ChoiceField(choices=time_zones("UTC"), initial="UTC")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and LogEntry.objects.filter(user=obj).exists():

@@ -61,6 +61,16 @@ def test_times_are_those_of_who_looks(sync: Sync, staff: User, staff_client: Cli
         assert " IST" in text_of(staff_client.get(address).text)
 
 
+def test_a_time_zone_that_does_not_exist_is_not_taken(staff: User, staff_client: Client):
+    address = reverse("admin:teams_user_change", args=[staff.pk])
+    assert staff_client.get(address).status_code == 200
+    form = {"email": staff.email, "time_zone": "Mars/Base", "memberships-TOTAL_FORMS": 0}
+    page = staff_client.post(address, form | {"memberships-INITIAL_FORMS": 0})
+    assert "Mars/Base is not one of the available choices." in text_of(page.text)
+    staff.refresh_from_db()
+    assert staff.time_zone == "UTC"
+
+
 # The first page
 
 
