@@ -85,16 +85,20 @@ def apply_change(
     if same is None:
         raise SameAccountUnsaid(connection)
     entered = {name: secret for name, secret in credentials.items() if secret}
-    is_other_way = sign_in is not None and sign_in != connection.sign_in
-    if is_other_way:
+    is_other_way = False
+    if sign_in is not None and sign_in != connection.sign_in:
+        is_other_way = True
         connection.credentials = entered
         connection.sign_in = sign_in
         OAuthToken.objects.filter(connection=connection).delete()
     elif entered:
         try:
-            connection.credentials = connection.credentials | entered
+            before = connection.credentials
         except UnreadableSecret:
-            connection.credentials = entered
+            before = {}
+        connection.credentials = before | entered
+        if "client_id" in entered and before.get("client_id") != entered["client_id"]:
+            OAuthToken.objects.filter(connection=connection).delete()  # another app cannot renew it
     connection.options = dict(options)
     changed = ["sealed_credentials", "sign_in", "options", "updated_at"]
     if asks or is_other_way:

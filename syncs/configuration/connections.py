@@ -24,6 +24,7 @@ def save_connection(
     options: Mapping[str, JSON],
     reserve_percent: int,
     same_account: bool | None,
+    sign_in: Connection.SignIn = Connection.SignIn.API_KEY,
 ) -> Connection:
     """Make a connection with an account of its own, or change one. Its name is on the instance.
 
@@ -36,12 +37,13 @@ def save_connection(
         )
         connection.credentials = dict(credentials)
         connection.options = dict(options)
+        connection.sign_in = sign_in
         connection.save()
         return connection
     syncs = list(Sync.objects.select_for_update().filter(connection=connection).order_by("pk"))
     connection.save(update_fields=["name", "updated_at"])
     change = accounts.apply_change(
-        connection, credentials=credentials, options=options, same_account=same_account
+        connection, credentials=credentials, options=options, same_account=same_account, sign_in=sign_in
     )
     RemoteAccount.objects.filter(pk=change.account.pk).update(reserve_percent=reserve_percent)
     if change.new_generation:

@@ -1,6 +1,6 @@
 """The forms of a destination's connection."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -9,7 +9,7 @@ from django.conf import settings
 from destinations.contract import Adapter, Setting
 from destinations.models import Connection
 from destinations.setting_form import SettingForm
-from syncadmin.lib.crypto import Secret
+from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncadmin.teams.models import Team
 
 SAME, OTHER = "same", "other"
@@ -76,16 +76,16 @@ class CredentialsForm(SettingForm):
     ) -> None:
         self._key = None if by_app else adapter.api_key()
         self._has_app = bool(settings.OAUTH_APPS.get(adapter.key))
+        self._stored = _stored(instance)
         credentials = self._app() if by_app else self._pasted()
         names = tuple(one.key for one in credentials)
-        stored = names if instance.sealed_credentials and instance.pk else ()
         super().__init__(
             data,
             settings=(*credentials, *adapter.settings),
             secrets=names,
             required=() if by_app and self._has_app else names,
             stored_options=instance.options,
-            stored_secrets=stored,
+            stored_secrets=self._stored,
             prefix="connection",
         )
         self._credentials = names
@@ -112,9 +112,9 @@ class CredentialsForm(SettingForm):
             self.secrets = {self._key.field: Secret(key)} if key else {}
             return cleaned
         self.secrets = {name: Secret(secret.reveal().strip()) for name, secret in self.secrets.items()}
-        if len(self.secrets) == 1:
-            missing = next(name for name in self._credentials if name not in self.secrets)
-            if missing in self.fields and not self.errors.get(missing):
+        for missing in self._credentials if len(self.secrets) == 1 else ():
+            is_new_secret = missing == "client_id" and missing in self._stored
+            if missing not in self.secrets and not is_new_secret and not self.errors.get(missing):
                 self.add_error(missing, "A client id and its secret belong together: enter both.")
         return cleaned
 
@@ -125,8 +125,19 @@ class CredentialsForm(SettingForm):
         return (Setting(self._key.field, self._key.label, help=where),)
 
     def _app(self) -> tuple[Setting, ...]:
-        own = "Leave it empty to use this installation's app." if self._has_app else ""
+        is_free = self._has_app and "client_id" not in self._stored
+        own = " Leave it empty to use this installation's app." if is_free else ""
         return (
-            Setting("client_id", "Client id", help=own or "The app's Application Id."),
-            Setting("client_secret", "Client secret", help=own or "The app's Secret."),
+            Setting("client_id", "Client id", help=f"The app's Application Id.{own}"),
+            Setting("client_secret", "Client secret", help=f"The app's Secret.{own}"),
         )
+
+
+def _stored(instance: Connection) -> Collection[str]:
+    """The names of the credentials that the connection has."""
+    if not instance.pk:
+        return ()
+    try:
+        return [name for name, secret in instance.credentials.items() if secret]
+    except UnreadableSecret:
+        return ()

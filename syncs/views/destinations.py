@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -27,8 +27,11 @@ from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_co
 from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
 from syncs.forms.sync_words import MODES
 from syncs.models import Sync
-from syncs.views.health import test_and_tell
+from syncs.views.health import go_on, test_and_tell
 from syncs.views.sign_in import redirect_address
+from syncs.views.way_back import way_back
+
+SIGN_INS = {True: Connection.SignIn.OAUTH, False: Connection.SignIn.API_KEY}  # by whether there is an app
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,14 @@ def sandbox_options(adapter: type[Adapter]) -> dict[str, str]:
     return {name: place + urlsplit(address).path.rstrip("/") for name, address in published.items()}
 
 
+def sandbox_credentials(adapter: type[Adapter], *, by_app: bool) -> dict[str, Secret]:
+    """What the look-alike of a destination takes: its key, or the app that people sign in with."""
+    app, key = services()[adapter.key].app, adapter.api_key()
+    if by_app and app is not None:
+        return {"client_id": Secret(app[0]), "client_secret": Secret(app[1])}
+    return {key.field: Secret(API_KEY)} if key is not None else {}
+
+
 def is_sandbox(connection: Connection) -> bool:
     """Whether the connection leads to a look-alike on this machine."""
     place = urlsplit(str(connection.options.get("base_url", "")))
@@ -102,7 +113,7 @@ def destination_add(request: TeamRequest) -> HttpResponse:
     return render(
         request,
         "destinations/gallery.html",
-        {"section": "destinations", "offers": offers, "next": _next(request)},
+        {"section": "destinations", "offers": offers, "next": way_back(request)},
     )
 
 
@@ -111,30 +122,30 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
     """The form for a new connection, the service's own set-up steps beside it."""
     adapter = _adapter(key)
     in_sandbox = request.GET.get("account") == "sandbox" and has_sandbox(key)
-    by_app = not in_sandbox and _by_app(request, adapter)
+    by_app = _by_app(request, adapter, in_sandbox=in_sandbox)
     instance = Connection(team=request.team, destination=key)
     form = ConnectionForm(request.POST or None, team=request.team, instance=instance)
     typed = None if in_sandbox else request.POST or None
     credentials = CredentialsForm(typed, adapter=adapter, instance=instance, by_app=by_app)
     if request.method == "POST" and form.is_valid() and (in_sandbox or credentials.is_valid()):
-        if by_app:
-            form.instance.sign_in = Connection.SignIn.OAUTH
-        api_key = adapter.api_key()
-        sandbox_key = {api_key.field: Secret(API_KEY)} if api_key else {}
         connection = save_connection(
             form.instance,
-            credentials=sandbox_key if in_sandbox else credentials.secrets,
+            credentials=sandbox_credentials(adapter, by_app=by_app) if in_sandbox else credentials.secrets,
             options=sandbox_options(adapter) if in_sandbox else credentials.options,
             reserve_percent=form.cleaned_data["reserve_percent"],
             same_account=None,
+            sign_in=SIGN_INS[by_app],
         )
+        after = way_back(request)
         if by_app:
-            return redirect(_address(request, connection))
+            return redirect(
+                _address(request, connection) + (f"?{urlencode({'next': after})}" if after else "")
+            )
         test_and_tell(request, connection)
-        return redirect(_next(request) or _address(request, connection))
+        return redirect(after or _address(request, connection))
     if request.method != "POST":
         form.initial["name"] = f"{adapter.label} sandbox" if in_sandbox else adapter.label
-    return _form(request, adapter, instance, form, credentials, in_sandbox=in_sandbox, by_app=by_app)
+    return _form(request, adapter, instance, form, credentials, in_sandbox=in_sandbox)
 
 
 @needs(Role.VIEWER)
@@ -153,6 +164,7 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
             "adapter": Offer.of(adapter),
             "is_sandbox": is_sandbox(found),
             "token": OAuthToken.objects.filter(connection=found).first(),
+            "next": way_back(request),
             "budget": budget_lines(found.account, found.options, now),
             "outage": outage_words(found.account, now) if found.account.down_since else "",
             "options": [(labels.get(name, name), value) for name, value in found.options.items()],
@@ -165,11 +177,12 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
 
 @needs(Role.ADMIN)
 def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
-    """Change name, key and settings; a new key or address asks whether the account is the same."""
+    """Change name, settings, the way to sign in; a new key or address asks if the account is the same."""
     found = _find(request, connection)
     adapter = connect.adapter_of(found)
     form = ConnectionForm(request.POST or None, team=request.team, instance=found)
-    by_app = found.sign_in == Connection.SignIn.OAUTH
+    by_app = _by_app(request, adapter, found)
+    stopped_for = {found.health_reason}
     credentials = CredentialsForm(request.POST or None, adapter=adapter, instance=found, by_app=by_app)
     asks = False
     if request.method == "POST" and form.is_valid() and credentials.is_valid():
@@ -189,6 +202,7 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
                     options=credentials.options,
                     reserve_percent=form.cleaned_data["reserve_percent"],
                     same_account=form.said_same_account,
+                    sign_in=SIGN_INS[by_app],
                 )
             except accounts.SameAccountUnsaid:
                 asks = True
@@ -196,12 +210,15 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
             except ActiveRuns as running:
                 form.add_error(None, str(running))
             else:
-                if form.cleaned_data.get("same_account") == OTHER:
+                is_other = form.cleaned_data.get("same_account") == OTHER
+                if is_other:
                     messages.info(request, "Its syncs begin anew: every row counts as not sent yet.")
-                test_and_tell(request, found)
+                if not by_app or OAuthToken.objects.filter(connection=found).exists():
+                    test_and_tell(request, found)
+                    go_on(request, found, () if is_other else stopped_for)
                 return redirect(_address(request, found))
     asks = asks or bool(form.data.get("same_account"))
-    return _form(request, adapter, found, form, credentials, asks=asks, by_app=by_app)
+    return _form(request, adapter, found, form, credentials, asks=asks)
 
 
 @require_POST
@@ -227,7 +244,7 @@ def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
         messages.error(request, error.message)
     else:
         messages.success(request, f"The fields were read again: {', '.join(counts)}.")
-    return redirect(_next(request) or _address(request, found))
+    return redirect(way_back(request) or _address(request, found))
 
 
 @needs(Role.ADMIN)
@@ -258,9 +275,10 @@ def _form(
     credentials: CredentialsForm,
     *,
     in_sandbox: bool = False,
-    by_app: bool = False,
     asks: bool = False,
 ) -> HttpResponse:
+    by_app = _by_app(request, adapter, instance, in_sandbox=in_sandbox)
+    oauth = adapter.oauth()
     return render(
         request,
         "destinations/form.html",
@@ -270,42 +288,59 @@ def _form(
             "connection": instance,
             "form": form,
             "credentials": credentials,
-            "ways": _ways(request, adapter, instance, by_app=by_app),
+            "ways": _ways(request, adapter, by_app=by_app, in_sandbox=in_sandbox),
             "by_app": by_app,
             "app_steps": _app_steps(request, adapter),
+            "app_url": oauth.app_url if oauth else "",
+            "has_app": adapter.key in settings.OAUTH_APPS,
             "in_sandbox": in_sandbox,
             "asks": asks,
             "rows_again": rows_sent_again(instance) if asks else 0,
-            "next": _next(request),
+            "next": way_back(request),
         },
     )
 
 
-def _by_app(request: TeamRequest, adapter: type[Adapter]) -> bool:
-    """Whether the form is for signing in at the service: as asked for, else where an app is at hand."""
+def _by_app(
+    request: TeamRequest,
+    adapter: type[Adapter],
+    instance: Connection | None = None,
+    *,
+    in_sandbox: bool = False,
+) -> bool:
+    """Whether to sign in at the service: as asked for, else as it is, else where an app is at hand."""
     if adapter.oauth() is None or adapter.api_key() is None:
         return adapter.oauth() is not None
-    asked = request.GET.get("way")
-    return asked == "oauth" if asked else adapter.key in settings.OAUTH_APPS
+    if asked := request.GET.get("way"):
+        return asked == "oauth"
+    if instance is not None and instance.pk:
+        return instance.sign_in == Connection.SignIn.OAUTH
+    return not in_sandbox and adapter.key in settings.OAUTH_APPS
 
 
 def _ways(
-    request: TeamRequest, adapter: type[Adapter], instance: Connection, *, by_app: bool
+    request: TeamRequest, adapter: type[Adapter], *, by_app: bool, in_sandbox: bool
 ) -> list[tuple[str, str, bool]]:
-    """The ways to sign in of a new connection, as (label, address, chosen); none where there is one."""
+    """The ways to sign in, as (label, address, chosen); none where there is only one."""
     oauth, key = adapter.oauth(), adapter.api_key()
-    if instance.pk or oauth is None or key is None:
+    if oauth is None or key is None or (in_sandbox and services()[adapter.key].app is None):
         return []
-    more = f"&next={quote(_next(request))}" if _next(request) else ""
-    ways = [(oauth.label, f"?way=oauth{more}", by_app), (key.label, f"?way=api_key{more}", not by_app)]
-    return ways if adapter.key in settings.OAUTH_APPS else ways[::-1]
+    kept = {"account": "sandbox"} if in_sandbox else {}
+    if after := way_back(request):
+        kept["next"] = after
+    ways = [
+        (oauth.label, f"?{urlencode({'way': 'oauth', **kept})}", by_app),
+        (key.label, f"?{urlencode({'way': 'api_key', **kept})}", not by_app),
+    ]
+    return ways if adapter.key in settings.OAUTH_APPS and not in_sandbox else ways[::-1]
 
 
-def _app_steps(request: TeamRequest, adapter: type[Adapter]) -> list[str]:
-    """How to make an app at the service, with our address in it."""
+def _app_steps(request: TeamRequest, adapter: type[Adapter]) -> list[tuple[str, str, str]]:
+    """How to make an app at the service: of each step what is before our address, the address, the rest."""
     oauth = adapter.oauth()
     address = redirect_address(request, adapter.key)
-    return [step.replace("{redirect}", address) for step in oauth.app_steps] if oauth else []
+    steps = [step.partition("{redirect}") for step in oauth.app_steps] if oauth else []
+    return [(before, address if is_in else "", after) for before, is_in, after in steps]
 
 
 def _find(request: TeamRequest, public_id: UUID) -> Connection:
@@ -322,12 +357,6 @@ def _adapter(key: str) -> type[Adapter]:
 
 def _address(request: TeamRequest, found: Connection) -> str:
     return reverse("connection", args=[request.team.slug, found.public_id])
-
-
-def _next(request: TeamRequest) -> str:
-    """Where to go back to: a page of the same team, or nowhere."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return wanted if wanted.startswith(f"/t/{request.team.slug}/") else ""
 
 
 def _labels() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from destinations import connect, oauth
@@ -19,10 +21,9 @@ from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncadmin.teams.models import User
 from syncs.configuration.connections import ActiveRuns, move_account, rows_sent_again
-from syncs.engine.resuming import resume_stopped
-from syncs.views.health import test_and_tell
+from syncs.views.health import go_on, test_and_tell
+from syncs.views.way_back import way_back
 
 ON_THE_WAY = "sign_in"  # in the session: whose sign-in the next return belongs to
 OTHER_ACCOUNT = "sign_in_elsewhere"  # … and what came back, where it is another account's
@@ -49,7 +50,11 @@ def sign_in(request: TeamRequest, connection: UUID) -> HttpResponse:
     except DestinationError as error:
         messages.error(request, error.message)
         return redirect("connection_edit", request.team.slug, found.public_id)
-    request.session[ON_THE_WAY] = {"state": state, "connection": str(found.public_id)}
+    request.session[ON_THE_WAY] = {
+        "state": state,
+        "connection": str(found.public_id),
+        "next": way_back(request),
+    }
     return redirect(address)
 
 
@@ -84,12 +89,16 @@ def sign_in_return(request: HttpRequest, key: str) -> HttpResponse:
         request.session[OTHER_ACCOUNT] = {
             "connection": str(found.public_id),
             "sealed": Vault(settings.ENCRYPTION_KEYS).seal(_as_secrets(told)),
+            "at": timezone.now().timestamp(),
             "account": identity.account_id,
             "name": identity.account_name,
         }
         return redirect("sign_in_elsewhere", found.team.slug, found.public_id)
+    former = OAuthToken.objects.filter(connection=found).first()
+    stopped_for = {found.health_reason, former.refused_reason if former else ""}
     _keep(request, found, told)
-    return redirect(page)
+    go_on(request, found, stopped_for)
+    return redirect(way.get("next") or page if found.health == Connection.Health.GOOD else page)
 
 
 @needs(Role.ADMIN)
@@ -107,10 +116,7 @@ def sign_in_elsewhere(request: TeamRequest, connection: UUID) -> HttpResponse:
             return redirect("connection", request.team.slug, found.public_id)
         if answer == "other":
             try:
-                told = {
-                    name: secret.reveal()
-                    for name, secret in Vault(settings.ENCRYPTION_KEYS).open(held["sealed"]).items()
-                }
+                told = _held_tokens(held)
                 move_account(found, Identity(held["account"], held["name"]))
             except ActiveRuns as running:
                 messages.error(request, str(running))
@@ -134,19 +140,20 @@ def sign_in_elsewhere(request: TeamRequest, connection: UUID) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, found: Connection, told: Mapping[str, Any]) -> None:
-    """Store the sign-in, test it, and go on with the runs that its end stopped."""
-    former = OAuthToken.objects.filter(connection=found).first()
-    stopped_for = {found.health_reason, former.refused_reason if former else ""} - {""}
+    """Store the sign-in and test it."""
     oauth.store(found, dict(told))
     Connection.objects.filter(pk=found.pk).update(sign_in=Connection.SignIn.OAUTH)
     found.refresh_from_db()
     test_and_tell(request, found)
-    if found.health == Connection.Health.GOOD and stopped_for:
-        user = request.user
-        assert isinstance(user, User)  # noqa: S101 - nobody else comes here
-        if resumed := resume_stopped(found, stopped_for, started_by=user):
-            names = ", ".join(f"“{run.sync.name}”" for run in resumed)
-            messages.info(request, f"Went on with {names}, which the end of the sign-in had stopped.")
+
+
+def _held_tokens(held: Mapping[str, Any]) -> dict[str, Any]:
+    """What came back with the person; their thinking about it has used up some of its life."""
+    sealed = Vault(settings.ENCRYPTION_KEYS).open(held["sealed"])
+    told: dict[str, Any] = {name: secret.reveal() for name, secret in sealed.items()}
+    with suppress(KeyError, ValueError):
+        told["expires_in"] = max(1.0, float(told["expires_in"]) - timezone.now().timestamp() + held["at"])
+    return told
 
 
 def _as_secrets(told: Mapping[str, Any]) -> dict[str, Secret]:
