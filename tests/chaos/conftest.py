@@ -21,9 +21,9 @@ pytest.register_assert_rewrite("tests.chaos.truth")
 
 SEEDS = seeds(os.environ.get("CHAOS_SEEDS", ""))  # none is the short form, in the ordinary suite
 long_form = pytest.mark.skipif(not SEEDS, reason="the long form: make chaos SEEDS=50")
-DATABASE = (
-    "postgres" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
-)  # unless a test names one
+DATABASES = ("sqlite", "postgres")
+# The suite's own, for worlds of which a test says nothing.
+DATABASE = DATABASES[os.environ.get("TEST_DATABASE") == "postgres"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,7 +46,7 @@ class Log:
         self._counts[outcome] += 1
         name, _, which = report.nodeid.rpartition("::")[2].partition("[")
         what = name.removeprefix("test_").replace("_", " ")
-        self._write(f"{outcome:<8} {report.duration:6.1f} s  {which.rstrip(']'):<14} {what}")
+        self._write(f"{outcome:<8} {report.duration:6.1f} s  {which.rstrip(']'):<19} {what}")
         if report.failed:
             self._file.write(f"{report.longreprtext}\n")
 

@@ -17,12 +17,11 @@ import psutil
 import pytest
 
 from tests.chaos import people
-from tests.chaos.conftest import DATABASE, SEEDS, long_form
+from tests.chaos.conftest import DATABASE, DATABASES, SEEDS, long_form
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
 from tests.chaos.truth import assert_nothing_lost, assert_quiet, assert_truth
 from tests.chaos.world import QUICK, SYNC, World, wait_until
 
-DATABASES = ("sqlite", "postgres")
 FOREGROUND = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [(DATABASE, 0)]
 SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in SEEDS or [0]]
 KILLS, ROWS, LONGEST = (6, 400, 8) if SEEDS else (2, 60, 3)

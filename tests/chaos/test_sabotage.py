@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chaos import people, stories
-from tests.chaos.conftest import SEEDS, long_form
+from tests.chaos.conftest import DATABASE, DATABASES, SEEDS, long_form
 from tests.chaos.world import World
 
 LEASE_SECONDS = 4
@@ -16,12 +16,13 @@ def sabotaged(
     make_world: Callable[..., World],
     fault: str,
     *,
+    database: str = DATABASE,
     rows: int = 20,
     pace: str = stories.PACE,
     extra: str = "",
 ) -> World:
     """A world whose product has a fault, and a lease of a few seconds."""
-    world = make_world(rows=people.people(rows, 7), batch_size=5, pace=pace, extra=extra)
+    world = make_world(database=database, rows=people.people(rows, 7), batch_size=5, pace=pace, extra=extra)
     world.program = ("-m", "tests.chaos.sabotage")
     world.environment |= {"SABOTAGE": fault, "LEASE_SECONDS": str(LEASE_SECONDS)}
     world.manage(
@@ -74,15 +75,19 @@ def test_a_job_that_nobody_waits_for_is_noticed(make_world: Callable[..., World]
 
 
 @pytest.mark.parametrize("how", stories.HOWS if SEEDS else ["overtaken"])
-def test_a_to_b_and_back_to_a_ends_as_a(make_world: Callable[..., World], how: str) -> None:
-    stories.there_and_back(make_world(rows=people.people(20, 7), batch_size=5, pace=stories.PACE), how)
+@pytest.mark.parametrize("database", DATABASES if SEEDS else [DATABASE])
+def test_a_to_b_and_back_to_a_ends_as_a(make_world: Callable[..., World], database: str, how: str) -> None:
+    world = make_world(database=database, rows=people.people(20, 7), batch_size=5, pace=stories.PACE)
+    stories.there_and_back(world, how)
 
 
 @long_form
+@pytest.mark.parametrize("database", DATABASES)
 def test_a_job_that_a_stopped_run_left_does_not_undo_what_came_later(
-    make_world: Callable[..., World],
+    make_world: Callable[..., World], database: str
 ) -> None:
-    stories.left_behind(make_world(rows=people.people(20, 7), batch_size=5, pace=stories.IMPATIENT))
+    rows = people.people(20, 7)
+    stories.left_behind(make_world(database=database, rows=rows, batch_size=5, pace=stories.IMPATIENT))
 
 
 @long_form
@@ -90,7 +95,7 @@ def test_a_job_that_a_stopped_run_left_does_not_undo_what_came_later(
 def test_a_worker_that_slept_through_its_lease_does_no_harm(
     make_world: Callable[..., World], seed: int
 ) -> None:
-    world = sabotaged(make_world, "", rows=40, extra="concurrency: 2")
+    world = sabotaged(make_world, "", database=DATABASES[seed % 2], rows=40, extra="concurrency: 2")
     stories.sleeper(world, random.Random(f"sleeper {seed}"))
 
 
