@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from pytest_django import DjangoDbBlocker
 
 from tests.journeys.conftest import ONE_PASS, Visit, running
@@ -88,6 +89,7 @@ def test_what_was_typed_is_not_lost_when_the_session_ran_out(
     beside.sees("Set up Acme")
     beside.page.close()
     alice.page.go_back()
+    expect(row.get_by_label("The value for every row")).to_have_value("typed before the session ended")
     alice.press("Go on to the review")
 
     alice.sees("typed before the session ended")
