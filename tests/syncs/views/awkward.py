@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
-from destinations import connect
+from destinations import connect, registry
 from destinations.models import Connection
 from destinations.sandbox.running import Sandbox
 from syncadmin.teams.models import Team, User
@@ -105,7 +105,7 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
         "sync": [sync.public_id],
         "run": [run.public_id, stopped.public_id],
         "row": list(RejectedRow.objects.filter(run=run).values_list("public_id", flat=True)),
-        "key": ["qualified"],
+        "key": list(registry.adapters()),
         "kind": ["postgres", "duckdb", "upload"],
         "batch": [batch.number if batch else 0],
         "position": [0],
@@ -149,6 +149,6 @@ def pages(client: Client, team: str, names: dict[str, list[Any]]) -> dict[str, s
         assert answer.status_code in {200, 302, 404, 405}, address
         if answer.status_code == 200 and not answer.streaming:
             found[address] = answer.content.decode()
-        if answer.status_code == 404:
-            assert "/rows/" in address or "/runs/" in address, address  # a row of the other run
+        if answer.status_code == 404:  # a row of the other run; a way to sign in that the service has not
+            assert "/runs/" in address or "/destinations/" in address, address
     return found

@@ -89,6 +89,9 @@ def test_each_column_has_its_row_and_the_page_stays_light_and_quick(page: Browse
     assert text.count("<fieldset") >= COLUMNS + 1
     assert len(answer.content) < MOST_BYTES
     assert min(taken) < MOST_SECONDS
+    sent = page.client.get(address, headers={"accept-encoding": "gzip"})
+    assert sent.headers["Content-Encoding"] == "gzip"
+    assert len(sent.content) < MOST_BYTES / 8
 
 
 def test_what_stands_there_is_sent_and_saved_as_it_was_proposed(page: Browser) -> None:
