@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-TOKEN_CALM = 20.0  # seconds for which a token that was good is taken for good
+TOKEN_CALM = 20.0  # seconds for which a token that was good is taken for good, unless it ends before
 
 
 def adapter_of(connection: Connection) -> type[Adapter]:
@@ -91,7 +91,10 @@ class Opener:
     def may_renew(self, adapter: Adapter) -> bool:
         """Whether a refusal of the adapter's credentials may be put right by a new token."""
         client = adapter.client
-        return self._is_signed_in and isinstance(client, HttpClient) and client.version not in self._renewed
+        if not self._is_signed_in or not isinstance(client, HttpClient):
+            return False
+        # A renewal by another worker may have ended the token that we renewed ourselves.
+        return client.version not in self._renewed or oauth.version(self._connection) > client.version
 
     def renew(self, adapter: Adapter) -> None:
         """Get a token newer than the adapter's. AuthExpired where a person must sign in."""
@@ -109,7 +112,7 @@ class Opener:
         if not self._is_signed_in:
             return self._made(*_key(self._kind, self._connection))
         token = token or oauth.current(self._connection)
-        self._good_until = time.monotonic() + TOKEN_CALM
+        self._good_until = time.monotonic() + min(TOKEN_CALM, oauth.seconds_left(self._connection, token))
         try:
             secrets = token.secrets
         except UnreadableSecret as error:

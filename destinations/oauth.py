@@ -121,9 +121,21 @@ def renewed(connection: Connection, *, used: int) -> OAuthToken:
     return _usable(connection, beyond=used)
 
 
+def seconds_left(connection: Connection, token: OAuthToken) -> float:
+    """Until the token is to be renewed: some time ahead of its end. Below 0 where that time has come."""
+    ahead = timedelta(seconds=way_of(connection).refresh_ahead_seconds)
+    life = token.expires_at - (token.renewed_at or token.signed_in_at)
+    return (token.expires_at - min(ahead, life / 4) - timezone.now()).total_seconds()
+
+
+def version(connection: Connection) -> int:
+    """The version of the token that is stored; 0 where there is none."""
+    found = OAuthToken.objects.filter(connection=connection).values_list("version", flat=True).first()
+    return found or 0
+
+
 def _usable(connection: Connection, *, beyond: int) -> OAuthToken:
     """The token of a version above `beyond`; renewed here, or by another worker while we wait."""
-    ahead = timedelta(seconds=way_of(connection).refresh_ahead_seconds)
     deadline = time.monotonic() + 2 * LEASE.total_seconds()
     while True:
         token = OAuthToken.objects.filter(connection=connection).first()
@@ -135,8 +147,7 @@ def _usable(connection: Connection, *, beyond: int) -> OAuthToken:
         if token.refused_reason:
             raise AuthExpired(token.refused_reason)
         now = timezone.now()
-        life = token.expires_at - (token.renewed_at or token.signed_in_at)
-        if token.version > beyond and token.expires_at - now > min(ahead, life / 4):
+        if token.version > beyond and seconds_left(connection, token) > 0:
             return token
         was_left = token.lease_token is not None
         if lease := _take_lease(token, now):

@@ -16,7 +16,14 @@ def resume_stopped(connection: Connection, reasons: Collection[str], *, started_
         if last is None or last.status != Run.Status.STOPPED or last.stop_reason not in reasons:
             continue
         try:
-            run = start(sync, started_by=started_by, full=last.full, limit=last.limit, keys=last.keys)
+            run = start(
+                sync,
+                started_by=started_by,
+                full=last.full,
+                limit=last.limit,
+                dry_run=last.dry_run,
+                keys=last.keys,
+            )
         except (AlreadyRunning, Paused):
             continue  # somebody was quicker
         resumed.append(run)
