@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -45,6 +46,7 @@ def overview(request: TeamRequest) -> HttpResponse:
         {
             "section": "overview",
             "steps": [] if all(step.is_done for step in steps) else steps,
+            "next_step": next((step for step in steps if not step.is_done), None),
             "done_count": sum(step.is_done for step in steps),
             "runs": runs,
             "day": _last_day(request),
@@ -80,7 +82,8 @@ def _steps(request: TeamRequest) -> list[Step]:
         ),
         Step(
             "Add a destination",
-            "The tool to keep up to date, and the key to get in.",
+            "The tool to keep up to date, and the key to get in."
+            + (" To try things out there is a sandbox, which needs none." if settings.SANDBOX else ""),
             "Add destination",
             reverse("destination_add", args=[slug]),
             Connection.objects.filter(team=team).exists(),
