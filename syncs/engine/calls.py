@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from destinations.contract import Adapter, Call, Found, Limits, Mode, Outcome, Packing, Pending, Target
 from destinations.errors import ContractBroken
@@ -60,24 +60,31 @@ class Way:
         found = self.adapter.object(object_key)
         return self.adapter.packings(found, self.mode, self.connection.options)
 
-    def is_of_many(self, held: Held) -> bool:
-        """Whether the batch goes by a packing that is not the smallest, and nothing of it went yet."""
-        packings, journal = self.packings(held.batch.object_key), held.journal
-        is_whole = not (journal.proved or journal.lost) and len(journal.calls) == 1
-        return is_whole and packing_for(held.batch.operation_count, packings) is not packings[-1]
+    def smaller(self, held: Held) -> tuple[Packing, ...]:
+        """The packings by which the batch can go where the account does not take its call; none: there are
+        no smaller ones, or something of it went already.
+        """
+        journal = held.journal
+        if journal.proved or journal.call is None or (journal.lost and not journal.converges):
+            return ()
+        size = len(journal.positions(journal.call))
+        return tuple(one for one in self.packings(held.batch.object_key) if one.per_call < size)
 
     def finds(self, object_key: str) -> int:
         """How many records a look-up by the upsert key takes; 0 where there is none."""
         target = self.target(object_key)
         return target.object.finds.get(target.upsert_key, 0)
 
-    def journal(self, batch: Batch, payload: Payload) -> Journal:
-        """The batch's journal; of one that was never sent a new one, with the look-ups that it needs."""
+    def journal(self, batch: Batch, payload: Payload, per_call: int = 0) -> Journal:
+        """The batch's journal; of one that was never sent a new one, with the look-ups that it needs.
+
+        `per_call` is how many operations its calls carry; 0: as many as is usual for its size.
+        """
         size, finds = batch.operation_count, self.finds(batch.object_key)
         if batch.journal:
             journal = Journal.read(size, bytes(batch.journal))
         else:
-            per_call = packing_for(size, self.packings(batch.object_key)).per_call
+            per_call = per_call or packing_for(size, self.packings(batch.object_key)).per_call
             target = self.target(batch.object_key)
             find: list[int] = []
             if self.mode is Mode.UPDATE and target.upsert_key != target.object.remote_id_key:
@@ -98,6 +105,10 @@ class Way:
         """What to call the object's companion; empty where it has none."""
         found = self.adapter.object(object_key).companion
         return found.label if found else ""
+
+    def words(self, object_key: str) -> dict[str, Any]:
+        """What the reasons of rows that did not arrive are worded by."""
+        return {"adapter": self.adapter, "companion": self.companion(object_key)}
 
 
 def make(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import requests
 from django.db import transaction
@@ -21,13 +22,14 @@ from destinations import connect
 from destinations.contract import Adapter, Mode, Target
 from destinations.errors import AuthExpired, Temporary, TooMany
 from destinations.http import Sent
-from syncs.engine import bulk, open_batches, settle
+from syncs.engine import bulk, open_batches, settle, telling
 from syncs.engine.allowance import Allowance
 from syncs.engine.answers import Reading
 from syncs.engine.calls import Answer, Flight, Rest, Way, make
 from syncs.engine.journal import Out
 from syncs.engine.lease import Lease
 from syncs.engine.open_batches import Open, ReadAhead
+from syncs.engine.scatter import scatter
 from syncs.engine.settle import Held
 from syncs.models import Batch, Run
 
@@ -38,8 +40,6 @@ GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served in
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
 QUICK = 0.1  # seconds: where calls take less, the next ones are claimed before a slot is free
 LANDING = 0.001  # seconds to wait after a call landed: those that land together are written together
-
-_TILL_SETTLED = "Waiting until an unanswered request of an earlier run can no longer take effect."
 
 
 class Delivery:
@@ -73,10 +73,12 @@ class Delivery:
         self._ahead = ReadAhead(run)
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = open_batches.load(run)  # by pk, in the order of sending
+        self._words: dict[str, Any] = way.words(run.sync.object_key)
+        self._long: list[Held] = []  # answered, with too much to tell for a turn's transaction
         self._took = QUICK  # seconds of the call that ended last
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
-        self._failed_owners: frozenset[str] | None = None
+        self._owners = settle.FailedOwners(run)
         self._refuses_many: set[str] = set()  # objects whose largest packing the account does not take
 
     def __enter__(self) -> "Delivery":
@@ -140,6 +142,8 @@ class Delivery:
             self._write(together)
         for held in going:
             self._launch(held)
+        while self._long:
+            self._settle_long(self._long.pop())
 
     def _write(self, together: bulk.Together) -> None:
         if not together.run():
@@ -216,12 +220,7 @@ class Delivery:
             return self._allowance.rest
         if self._jobs:
             return Rest(due, "Waiting for the destination to work through what was sent.")
-        return Rest(due, _TILL_SETTLED if self._is_late else "")
-
-    @property
-    def _is_late(self) -> bool:
-        """Whether nothing is left but what waits out an unanswered request."""
-        return all(one.stage == Batch.Stage.LATE_ROWS for one in self._open.values())
+        return Rest(due, open_batches.waits_for(self._open))
 
     def _patience(self, rest: Rest | None) -> float:
         """Seconds to wait for a call in flight: until another may go."""
@@ -282,12 +281,13 @@ class Delivery:
             if held is None:
                 self._lease.lose()
             out, journal = held.journal.call, held.journal
-            if out is not None and out.state is None and out.lost and not (out.find or journal.converges):
+            is_new = out is not None and out.state is None
+            if out is not None and is_new and out.lost and not (out.find or journal.converges):
                 journal.failed("its answer was lost.", may_be_applied=True, counts=False)
             if journal.call is None:
                 self._settle([held], [], together)
-            elif held.batch.object_key in self._refuses_many and self._way.is_of_many(held):
-                self._scatter(held, together)
+            elif is_new and held.batch.object_key in self._refuses_many and self._scatter(held, together):
+                break  # one a turn, so that its transaction is short
             else:
                 claimed.append(held)
         return claimed
@@ -328,9 +328,8 @@ class Delivery:
                 self._go_on([held], 0, together)
                 continue
             answer = future.result()
-            if isinstance(answer, TooMany) and self._way.is_of_many(held):
+            if isinstance(answer, TooMany) and self._scatter(held, together):
                 self._refuses_many.add(held.batch.object_key)
-                self._scatter(held, together)
                 continue
             if isinstance(answer, AuthExpired) and self._open_adapter.may_renew(flight.adapter):
                 self._expired = flight.adapter
@@ -339,7 +338,7 @@ class Delivery:
                 pause, error = self._reading.enter(held, answer)
             out = held.journal.call
             if out is None:
-                settled.append(held)
+                (self._long if telling.is_long(held.journal) else settled).append(held)
             elif send and not (pause or error) and out.state is None and self._cancelled_at is None:
                 onward.append(held)
             else:
@@ -349,15 +348,16 @@ class Delivery:
         self._settle(settled, exchanges, together)
         return onward
 
-    def _scatter(self, held: Held, together: bulk.Together) -> None:
-        """The account takes no such batch: its operations go as smaller ones."""
-        packings = self._way.packings(held.batch.object_key)[1:]
-        now = timezone.now()
+    def _scatter(self, held: Held, together: bulk.Together) -> bool:
+        """The account takes no such call: the batch's operations go as smaller ones, where they can."""
+        if not (packings := self._way.smaller(held)):
+            return False
         self._write(together)  # its claim may be in there
         self._open.pop(held.batch.pk, None)
-        for one in settle.scatter(self.run, held, self._lease, packings, due_at=now):
-            self._open[one.pk] = Open(one.pk, one.stage, one.number, now)
-        self._open = dict(sorted(self._open.items(), key=lambda item: (item[1].stage, item[1].number)))
+        self._jobs.pop(held.batch.pk, None)
+        made = scatter(self.run, held, self._lease, packings, due_at=timezone.now(), begin=self._way.journal)
+        self._open = open_batches.with_more(self._open, made)
+        return True
 
     def _put_back(self, held: Held, due_at: datetime) -> None:
         batch = held.batch
@@ -367,7 +367,16 @@ class Delivery:
         else:
             self._jobs.pop(batch.pk, None)
 
-    def _settle(self, settled: list[Held], exchanges: list[Sent], together: bulk.Together) -> None:
+    def _settle_long(self, held: Held) -> None:
+        batch, together = held.batch, bulk.Together()
+        telling.ahead(batch, held.payload, held.journal, self._lease, **self._words)
+        with transaction.atomic():
+            self._settle([held], [], together, is_told=True)
+            self._write(together)
+
+    def _settle(
+        self, settled: list[Held], exchanges: list[Sent], together: bulk.Together, *, is_told: bool = False
+    ) -> None:
         if not settled and not exchanges:
             return
         settle.settle(
@@ -375,23 +384,15 @@ class Delivery:
             settled,
             exchanges,
             self._lease,
-            failed_owners=self._owners(settled),
-            adapter=self._way.adapter,
-            companion=self._way.companion(self.run.sync.object_key),
+            failed_owners=self._owners.of(settled),
+            **self._words,
             together=together,
+            is_told=is_told,
         )
         for held in settled:
             self._open.pop(held.batch.pk, None)
             self._jobs.pop(held.batch.pk, None)
             self._reading.watch(held)
-
-    def _owners(self, settled: list[Held]) -> frozenset[str]:
-        """Rows whose companion failed. All companions are settled before the first row is sent."""
-        if not any(held.batch.stage != Batch.Stage.COMPANIONS for held in settled):
-            return frozenset()
-        if self._failed_owners is None:
-            self._failed_owners = settle.failed_owners(self.run)
-        return self._failed_owners
 
     def _tell(self, waits_for: str) -> None:
         if waits_for != self.run.waits_for:

@@ -4,7 +4,7 @@ The list is small and stays with the conductor. Payloads are large: they come a 
 query costs as much as a few batches, and go with the batch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from syncs.models import Batch, Run
 
 READ_AHEAD = 16  # batches read at once
+
+_TILL_SETTLED = "Waiting until an unanswered request of an earlier run can no longer take effect."
 
 
 class Open(NamedTuple):
@@ -32,6 +34,17 @@ def load(run: Run) -> dict[int, Open]:
         .values_list("pk", "stage", "number", "due_at")
     )
     return {row[0]: Open(*row) for row in found}
+
+
+def with_more(known: Mapping[int, Open], batches: Iterable[Batch]) -> dict[int, Open]:
+    """The list with these batches in their places."""
+    more = {one.pk: Open(one.pk, one.stage, one.number, one.due_at) for one in batches}
+    return dict(sorted({**known, **more}.items(), key=lambda item: (item[1].stage, item[1].number)))
+
+
+def waits_for(known: Mapping[int, Open]) -> str:
+    """What is waited for where nothing is left but what waits out an unanswered request, in plain words."""
+    return _TILL_SETTLED if all(one.stage == Batch.Stage.LATE_ROWS for one in known.values()) else ""
 
 
 class ReadAhead:

@@ -3,8 +3,7 @@
 Everything carries the attempt's number; what an earlier attempt wrote is taken away first.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 
 from syncs.engine import bulk
 from syncs.engine.batches import Planned, write
@@ -12,7 +11,7 @@ from syncs.engine.lease import Lease
 from syncs.engine.mapping import Layout
 from syncs.models import Batch, PlannedRow, RejectedRow, Run
 
-BATCHES_A_WRITE = 4  # keeps SQLite's write transactions under 50 ms
+OPERATIONS_A_WRITE = 2_000  # keeps SQLite's write transactions under 50 ms
 REJECTED_A_WRITE = 500
 DELETED_A_WRITE = 200
 
@@ -59,9 +58,8 @@ class PlanWriter:
     ) -> int:
         """Write batches; returns how many."""
         part = int(stage == Batch.Stage.COMPANIONS)
-        packed = iter(packed)
         first = self._number
-        while group := list(islice(packed, BATCHES_A_WRITE)):
+        for group in _writes(packed):
             self._lease.demand()
             rows, index = [], []
             for batch in group:
@@ -98,3 +96,17 @@ class PlanWriter:
             due_at=max((one.not_before for one in batch if one.not_before), default=self.run.created_at),
             payload=write(batch, layout),
         )
+
+
+def _writes(packed: Iterable[Sequence[Planned]]) -> Iterator[list[Sequence[Planned]]]:
+    """Batches by what is written in one transaction."""
+    group: list[Sequence[Planned]] = []
+    size = 0
+    for batch in packed:
+        group.append(batch)
+        size += len(batch)
+        if size >= OPERATIONS_A_WRITE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

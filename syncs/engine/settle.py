@@ -12,17 +12,18 @@ from uuid import UUID, uuid4
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import F, Max
 from django.utils import timezone
 
-from destinations.contract import Adapter, Call, Packing, Verdict
+from destinations.contract import Adapter, Call, Verdict
 from destinations.http import Sent
 from destinations.models import Exchange
-from syncs.engine import bulk, reasons
-from syncs.engine.batches import Payload, repack, write_outcomes
+from syncs.engine import bulk, telling
+from syncs.engine.batches import Payload, write_outcomes
 from syncs.engine.journal import Journal
 from syncs.engine.lease import Lease
-from syncs.models import Batch, PlannedRow, RejectedRow, Run
+from syncs.models import Batch, RejectedRow, Run
+
+UNANSWERED = "the run ended before the answer came."
 
 
 @dataclass(slots=True)
@@ -123,10 +124,12 @@ def settle(
     adapter: type[Adapter],
     companion: str,
     together: bulk.Together | None = None,
+    is_told: bool = False,
 ) -> None:
     """Write outcomes, failures and counters in one transaction. LostLease if fenced: nothing is written.
 
     `failed_owners` are rows whose companion failed: they fail with it. `companion` is what to call one.
+    `is_told`: the rows that did not arrive are written already.
     """
     now = timezone.now()
     totals = dict.fromkeys(Verdict, 0)
@@ -155,13 +158,15 @@ def settle(
         )
         for verdict, count in counts.items():
             totals[verdict] += count
-        if not journal.is_all_accepted:
-            proved = journal.proved.items()
-            told += reasons.of_outcomes(
-                held.batch, held.payload, proved, journal.given_up, adapter, companion
-            )
+        if not (journal.is_all_accepted or is_told):
+            told += telling.rows_of(held.batch, held.payload, journal, adapter, companion)
     if exchanges:
         _keep_exchanges(run, exchanges, writes)
+    begun = [
+        held.batch.number
+        for held in settled
+        if not is_told and held.batch.attempt > 1 and held.batch.operation_count > telling.A_WRITE
+    ]
     writes.add(
         f"""
         UPDATE {_RUN} SET accepted_count = accepted_count + %s, rejected_count = rejected_count + %s,
@@ -174,48 +179,18 @@ def settle(
     with transaction.atomic(savepoint=False):
         if together is None and not writes.run():
             lease.lose()
+        if begun:  # a worker may have died over telling ahead
+            telling.forget(run, begun)
         if told:
             RejectedRow.objects.bulk_create(told, batch_size=500)
 
 
-def scatter(
-    run: Run, held: Held, lease: Lease, packings: Sequence[Packing], *, due_at: datetime
-) -> list[Batch]:
-    """Write the operations of a batch, none of which was applied, as smaller batches in its place.
-
-    They come last in the run's order. LostLease if fenced.
-    """
-    batch, parts = held.batch, list(repack(list(range(held.batch.operation_count)), packings))
-    with transaction.atomic(savepoint=False):
-        taken = bulk.Together()
-        taken.add(f"DELETE FROM {_BATCH} WHERE {_OURS}", _our(held, lease), changes=1)
-        if not taken.run():
-            lease.lose()
-        number = Batch.objects.filter(run=run, plan_attempt=batch.plan_attempt).aggregate(Max("number"))
-        last = max(int(number["number__max"] or 0), batch.number)
-        made = []
-        rows = PlannedRow.objects.filter(run=run, batch_number=batch.number)
-        for at, part in enumerate(parts, start=1):
-            start, end = part[0], part[-1] + 1
-            made.append(
-                Batch(
-                    team_id=batch.team_id,
-                    run=run,
-                    plan_attempt=batch.plan_attempt,
-                    number=last + at,
-                    stage=batch.stage,
-                    object_key=batch.object_key,
-                    operation_count=len(part),
-                    row_count=len(held.payload.counted(part)),
-                    due_at=due_at,
-                    payload=held.payload.part(start, end),
-                )
-            )
-            rows.filter(position__gte=start, position__lt=end).update(
-                batch_number=last + at, position=F("position") - start
-            )
-        Batch.objects.bulk_create(made)
-    return made
+def take_away(held: Held, lease: Lease) -> None:
+    """Delete a batch that was claimed. LostLease if fenced."""
+    writes = bulk.Together()
+    writes.add(f"DELETE FROM {_BATCH} WHERE {_OURS}", _our(held, lease), changes=1)
+    if not writes.run():
+        lease.lose()
 
 
 def abandon(
@@ -243,13 +218,27 @@ def abandon(
         sent_at = batch.last_sent_at
         was_sending = batch.status == Batch.Status.SENDING
         owners = failed_owners(run)
+        payload = Payload(bytes(batch.payload))
+        journal = read(batch, payload)
+        journal.abandon(UNANSWERED, sending=was_sending)
+        if is_told := telling.is_long(journal):
+            telling.ahead(batch, payload, journal, lease, adapter=adapter, companion=companion)
         with transaction.atomic():  # claimed alone, it would look as if it had been sent
             held = claim(batch, lease, timezone.now(), read)
             if held is None:
                 lease.lose()
             Batch.objects.filter(pk=batch.pk).update(last_sent_at=sent_at)
-            held.journal.abandon("the run ended before the answer came.", sending=was_sending)
-            settle(run, [held], [], lease, failed_owners=owners, adapter=adapter, companion=companion)
+            held.journal.abandon(UNANSWERED, sending=was_sending)
+            settle(
+                run,
+                [held],
+                [],
+                lease,
+                failed_owners=owners,
+                adapter=adapter,
+                companion=companion,
+                is_told=is_told,
+            )
 
 
 def failed_owners(run: Run) -> frozenset[str]:
@@ -259,6 +248,22 @@ def failed_owners(run: Run) -> frozenset[str]:
             "key_text", flat=True
         )
     )
+
+
+class FailedOwners:
+    """Those of a run, read when first wanted: companions are settled before the first row is sent."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._found: frozenset[str] | None = None
+
+    def of(self, settled: Sequence[Held]) -> frozenset[str]:
+        """What counts for these batches."""
+        if not any(held.batch.stage != Batch.Stage.COMPANIONS for held in settled):
+            return frozenset()
+        if self._found is None:
+            self._found = failed_owners(self._run)
+        return self._found
 
 
 # Plain statements: they run for every call, and the ORM would take longer to write them than the
