@@ -169,8 +169,12 @@ def _submissions(entry: Entry) -> Iterator[Submission]:
 
 
 def _tell(submissions: list[Submission], answer: Entry) -> None:
-    """Note what a look at a job told about its records. The first word that ends it counts."""
-    if "results" not in answer or not answer["whole"] or answer["status"] not in {200, 404}:
+    """Note what a look at a job told about its records. The first word that ends it counts.
+
+    "There is no such job" is said by the status alone, whatever became of the body behind it.
+    """
+    is_readable = answer["whole"] or (answer["status"] == 404 and answer["fault"] != "dropped_after")
+    if "results" not in answer or not is_readable or answer["status"] not in {200, 404}:
         for submission in submissions:
             submission.broken_looks += 1
         return

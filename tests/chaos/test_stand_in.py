@@ -1,5 +1,6 @@
 """The stand-in itself: strict, rough when told to be, and honest in its journal."""
 
+import contextlib
 import socket
 import struct
 import time
@@ -226,6 +227,22 @@ def test_a_repeat_needs_a_reason(open_stand_in: Opener) -> None:
     for seconds, excused in ((0.5, True), (1.5, False)):
         killed = [Interruption("kill", third.began - seconds)]
         assert ("p3@example.com" not in str(found.unexplained(killed))) == excused
+
+
+@pytest.mark.parametrize(
+    ("fault", "excused"), [("garbled", True), ("truncated", True), ("dropped_after", False)]
+)
+def test_a_job_that_is_gone_is_told_by_the_status_alone(
+    open_stand_in: Opener, fault: str, excused: bool
+) -> None:
+    service = open_stand_in(next=["poll_gone"])
+    job = submit(service, lead(1)).json()["job"]["id"]
+    service.faults(rates={fault: 1})
+    with contextlib.suppress(requests.RequestException):
+        requests.get(f"{service.url}/v2/bulk/{job}", headers=RIGHT, timeout=10)
+    service.faults(rates={})
+    submit(service, lead(1))
+    assert (service.evidence().unexplained() == []) == excused
 
 
 def test_the_answers_have_the_published_shapes(open_stand_in: Opener) -> None:
