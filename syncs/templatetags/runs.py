@@ -8,8 +8,10 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from destinations.models import Connection
 from syncadmin.lib import shown
 from syncs.models import RejectedRow, Run
+from syncs.views.destinations import is_sandbox
 
 register = template.Library()
 
@@ -35,6 +37,12 @@ def run_badge(run: Run) -> SafeString:
     if run.cancel_requested_at is not None and not run.is_over:
         words = "Being cancelled"
     return format_html('<span class="badge {}">{}</span>', tone, words)
+
+
+@register.simple_tag
+def sandbox_badge(connection: Connection) -> SafeString | str:
+    """A label where what is sent goes to a look-alike on this machine, and nothing where it does not."""
+    return format_html('<span class="badge">{}</span>', "Sandbox") if is_sandbox(connection) else ""
 
 
 @register.simple_tag(takes_context=True)

@@ -35,6 +35,7 @@ def test_alice_goes_from_nothing_to_the_first_record(alice: Visitor, site: Insta
     alice.press("Run a test")
     alice.wait_until_over()
     assert alice.total("Arrived") == 10
+    assert "→ Qualified leads Sandbox" in alice.says()
     assert len([email for email in site.leads() if email.endswith("@first.example")]) == 10
 
     alice.follow("the sync’s page")
