@@ -108,19 +108,19 @@ def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapt
         if isinstance(answer, AuthExpired) and open_adapter.may_renew(adapter):
             open_adapter.renew(adapter)
             answer = RateLimited("The sign-in was renewed.", retry_after=0)  # look again
+        seen = connect.exchange_rows(
+            adapter, way.connection, team_id=batch.team_id, subject=batch.run.public_id
+        )
+        Exchange.objects.bulk_create(seen)
         due_at += timedelta(seconds=_enter(held, answer, way, allowance))
     else:
         journal.left.pop(0)
-    exchanges = connect.exchange_rows(
-        adapter, way.connection, team_id=batch.team_id, subject=batch.run.public_id
-    )
     is_left = bool(journal.left)
     with transaction.atomic():
         lease.fence()
         Batch.objects.filter(pk=batch.pk).update(
             journal=journal.write_left(), due_at=due_at, left_at=batch.left_at if is_left else None
         )
-        Exchange.objects.bulk_create(exchanges)
 
 
 def _enter(held: Held, answer: Answer, way: Way, allowance: Allowance) -> float:

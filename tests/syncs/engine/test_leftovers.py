@@ -97,6 +97,7 @@ def test_a_run_that_may_not_look_stops_and_sends_nothing(scene: Scene, left: Run
     assert run.status == Run.Status.STOPPED
     assert "key" in run.stop_reason
     assert all(request.startswith(LOOK) for request in scene.requests())
+    assert Exchange.objects.filter(subject=left.public_id, status=401).exists()
 
 
 def test_another_row_with_the_upsert_key_waits_for_an_unanswered_request_too(
