@@ -32,7 +32,8 @@ def apply(text: str, environment: Mapping[str, str], *, check: bool = False) -> 
     try:
         plan = make(document, reading.problems)
         if plan.lines and not check:
-            names = [goal.name for goal in plan.connections if goal.is_unproved]  # writing changes the answer
+            asked = [goal for goal in plan.connections if goal.is_unproved and not goal.awaits_sign_in]
+            names = [goal.name for goal in asked]  # writing changes the answer
             write(plan)
             found = Connection.objects.filter(team__slug=document.team, name__in=names)
             unproved = list(found.select_related("account").order_by("name"))

@@ -7,7 +7,7 @@ sources:
 models:
   leads: {source: files, sql: "select * from 'leads.csv'", primary_key: id}      # or [a, b]
 connections:
-  qualified: {destination: qualified, api_key: "${QUALIFIED_API_KEY}"}
+  qualified: {destination: qualified, api_key: "${QUALIFIED_API_KEY}"}           # or client_id, client_secret
 syncs:
   leads-to-qualified:
     model: leads

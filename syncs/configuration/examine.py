@@ -102,6 +102,8 @@ def _fields(desk: Desk, goal: SyncGoal | Headless) -> Sequence[Field] | None:
     names = {field.key for field in known or ()}
     if known is not None and all(filling.field in names for filling in goal.draft.mapping):
         return known
+    if goal.connection.awaits_sign_in:
+        return known  # nobody can be asked yet
     try:
         return reach.fields(goal.connection, goal.draft.object)
     except DestinationError as error:
@@ -136,6 +138,8 @@ def _demand_columns(desk: Desk, part: Part, sync: Sync, model: ModelGoal) -> Non
 
 def _refetch(desk: Desk, part: Part, sync: Sync, goal: ConnectionGoal) -> None:
     """Another account may have other fields."""
+    if goal.awaits_sign_in:
+        return
     try:
         reach.fields(goal, sync.object_key)
     except DestinationError as error:

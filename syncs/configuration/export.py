@@ -7,8 +7,10 @@ from typing import Any
 import yaml
 
 from destinations import registry
+from destinations.accounts import OF_AN_APP
 from destinations.contract import JSON
 from destinations.models import Connection, RemoteAccount
+from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import Team
 from syncs.configuration.checks import DEFAULT, LEAVE
 from syncs.configuration.tree import escape
@@ -101,10 +103,7 @@ def _connections(connections: list[Connection], names: _Names) -> Iterator[tuple
     first: dict[int, str] = {}
     for connection in connections:
         found: dict[str, Any] = {"destination": connection.destination}
-        adapter = registry.adapters().get(connection.destination)
-        key = adapter.api_key() if adapter else None
-        secret = key.field if key else "api_key"
-        found[secret] = names.reference(connection.name, secret)
+        found |= _sign_in(connection, names)
         found |= {key: value for key, value in connection.options.items() if key != "concurrency"}
         if connection.account_id in first:
             found["same_account_as"] = first[connection.account_id]
@@ -112,6 +111,22 @@ def _connections(connections: list[Connection], names: _Names) -> Iterator[tuple
             first[connection.account_id] = connection.name
             found |= _limits(connection)
         yield connection.name, found
+
+
+def _sign_in(connection: Connection, names: _Names) -> dict[str, JSON]:
+    if connection.sign_in == Connection.SignIn.OAUTH:
+        try:
+            has_app = bool(connection.credentials)
+        except UnreadableSecret:
+            has_app = True
+        secrets: tuple[str, ...] = OF_AN_APP if has_app else ()
+    else:
+        adapter = registry.adapters().get(connection.destination)
+        key = adapter.api_key() if adapter else None
+        secrets = (key.field if key else "api_key",)
+    if not secrets:
+        return {"sign_in": Connection.SignIn.OAUTH.value}  # with the installation's app
+    return {secret: names.reference(connection.name, secret) for secret in secrets}
 
 
 def _limits(connection: Connection) -> dict[str, JSON]:

@@ -10,13 +10,14 @@ from typing import Any
 
 from destinations import accounts
 from destinations.contract import JSON, Adapter, Field
-from destinations.models import Connection
+from destinations.models import Connection, OAuthToken
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncs.configuration.checks import Draft, Filling
 from syncs.configuration.differences import differences, mapping_differences, same_fillings
 from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, SyncPart
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
+WAITS = "waits for a sign-in: an admin of the team must open it in the browser and choose Connect"
 SAME_COLUMNS = ("windows", "reserve_percent", "concurrency")
 
 
@@ -92,6 +93,7 @@ class ConnectionGoal:
     part: ConnectionPart | None
     adapter: type[Adapter]
     options: dict[str, JSON]
+    sign_in: str
     secrets: dict[str, Secret]
     limits: Mapping[str, Any] = field(default_factory=dict)
     same_as: "ConnectionGoal | None" = None
@@ -103,9 +105,31 @@ class ConnectionGoal:
     @property
     def candidate(self) -> Connection:
         """The connection as it would be, not saved: to ask the service with."""
-        found = Connection(name=self.name, destination=self.adapter.key, options=self.options)
-        found.credentials = (stored(self.existing) if self.existing else {}) | self.secrets
+        now = self.existing
+        found = Connection(
+            pk=now.pk if now else None,
+            name=self.name,
+            destination=self.adapter.key,
+            sign_in=self.sign_in,
+            options=self.options,
+        )
+        found.credentials = (stored(now) if now and not self.has_other_way else {}) | self.secrets
         return found
+
+    @property
+    def has_other_way(self) -> bool:
+        """Whether it signs in another way than before."""
+        return self.existing is not None and self.existing.sign_in != self.sign_in
+
+    @property
+    def awaits_sign_in(self) -> bool:
+        """Whether it works only once a person has signed in at the service."""
+        now = self.existing
+        if self.sign_in != Connection.SignIn.OAUTH:
+            return False
+        if now is None or self.has_other_way or self.moves or not OAuthToken.objects.filter(connection=now):
+            return True
+        return stored(now).get("client_id") != self.secrets.get("client_id", stored(now).get("client_id"))
 
     @property
     def accounts(self) -> set[int]:
@@ -123,11 +147,15 @@ class ConnectionGoal:
     def changes(self) -> list[str]:
         if self.existing is None:
             joins = f", at the account of {self.same_as.name}" if self.same_as else ""
-            return [f"new, to {self.adapter.label}{joins}", *self._limit_changes({})]
+            new = f"new, to {self.adapter.label}{joins}"
+            return [new, *self._limit_changes({}), *([WAITS] if self.awaits_sign_in else [])]
         found = [
             *differences(self.existing.options, self.options),
+            *differences({"sign_in": self.existing.sign_in}, {"sign_in": self.sign_in}),
             *changed_secrets(self.existing, self.secrets),
         ]
+        if found and self.awaits_sign_in:
+            found.append(WAITS)
         if self.moves:
             found.append("account: another one from now on")
         if self.same_as is not None and not (self.accounts_now & self.same_as.accounts_now):
@@ -144,7 +172,8 @@ class ConnectionGoal:
         now = self.existing
         if now is None or self.moves:
             return True
-        return any(differences(now.options, self.options)) or any(changed_secrets(now, self.secrets))
+        changes = (*differences(now.options, self.options), *changed_secrets(now, self.secrets))
+        return self.has_other_way or bool(changes)
 
     @property
     def accounts_now(self) -> set[int]:

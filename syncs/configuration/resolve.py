@@ -12,7 +12,7 @@ from destinations.accounts import SameAccountUnsaid
 from destinations.advanced import BadSettings, clean
 from destinations.contract import Adapter
 from destinations.models import Connection, RemoteAccount
-from syncadmin.lib.crypto import Secret
+from syncs.configuration import credentials
 from syncs.configuration.checks import Draft, target_faults, with_defaults
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import ConnectionPart, Document, ModelPart, Part, SourcePart, SyncPart
@@ -127,12 +127,12 @@ class Resolver:
             self._desk.wrong(part, message, "destination")
             return None
         before = len(self._desk.problems)
-        secrets = self._secrets(part, adapter, existing)
+        sign_in, secrets = credentials.read(self._desk, part, adapter, existing)
         options = self._options(part, adapter, existing)
         limits = self._limits(part, adapter)
         if len(self._desk.problems) > before:
             return None
-        goal = ConnectionGoal(part.name, existing, part, adapter, options, secrets, limits)
+        goal = ConnectionGoal(part.name, existing, part, adapter, options, sign_in, secrets, limits)
         goal.asks = asks_for_account(goal)
         goal.moves = goal.asks and part.same_account is False
         if goal.asks and part.same_account is None and existing is not None:
@@ -140,32 +140,13 @@ class Resolver:
             self._desk.wrong(part, f"{SameAccountUnsaid(existing)} That would be {rows:,} rows.")
         return goal
 
-    def _secrets(
-        self, part: ConnectionPart, adapter: type[Adapter], existing: Connection | None
-    ) -> dict[str, Secret]:
-        auth = adapter.api_key()
-        if auth is None:
-            return {}
-        given = str(part.options.get(auth.field) or "")
-        if not given.strip():
-            was_told = (auth.field,) in part.lines and auth.field not in part.options
-            if existing is None and not was_told:
-                message = f"{part.called} has no `{auth.field}`: the {auth.label} of {adapter.label}"
-                self._desk.wrong(part, message, auth.field)
-            return {}
-        key = auth.clean(given)
-        if fault := auth.fault(key):
-            self._desk.wrong(part, f"{part.called}: {fault}", auth.field)
-        return {auth.field: Secret(key)}
-
     def _options(
         self, part: ConnectionPart, adapter: type[Adapter], existing: Connection | None
     ) -> dict[str, Any]:
         """The advanced settings. How many requests at once belongs to the account: see `_limits`."""
         settings = [setting for setting in adapter.settings if setting.key != "concurrency"]
         known = [setting.key for setting in settings]
-        auth = adapter.api_key()
-        secrets = [auth.field] if auth is not None else []
+        secrets = credentials.keys(adapter)
         given = self._known_keys(part, part.options, [*known, *secrets], _CONNECTION_KEYS)
         for name in secrets:
             given.pop(name, None)
@@ -227,7 +208,8 @@ class Resolver:
             if adapter is None:
                 self._unknown_kind(part, key, existing.destination, registry.adapters())
                 return None
-            self._connections[name] = ConnectionGoal(name, existing, None, adapter, existing.options, {})
+            goal = ConnectionGoal(name, existing, None, adapter, existing.options, existing.sign_in, {})
+            self._connections[name] = goal
         return self._connections[name] if name is not None else None
 
     # Syncs

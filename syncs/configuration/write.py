@@ -108,6 +108,7 @@ class _Writer:
                 credentials=goal.secrets,
                 options=goal.options,
                 same_account=goal.part.same_account,
+                sign_in=Connection.SignIn(goal.sign_in),
             )
         return goal.existing
 
