@@ -53,7 +53,7 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         lines=[(row, about.get(row.column or "")) for row in rows],
         is_typed=len(rows) * (len(about) + len(fields)) > MOST_OPTIONS,
         wrong=wrong,
-        has_errors=any(row.errors for row in rows),
+        faulty=[at for at, row in enumerate(rows, 1) if row.errors],
         columns=columns,
         column_names={one.name for one in columns.offered},
         groups=_grouped(work, fields),

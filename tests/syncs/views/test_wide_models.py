@@ -119,6 +119,10 @@ def test_a_name_that_is_typed_wrong_is_told_at_its_row_and_kept(page: Browser) -
     assert 'id="row-8-field-error">Qualified lists no field “No_such__c”' in text
     assert 'id="row-9-source-error">Choose the column that fills it' in text
     assert 'id="row-10-field-error">Choose the field to fill' in text
+    faulty = text[text.index('id="mapping-errors"') :].partition("</p>")[0]
+    assert re.findall(r'<a href="#row-(\d+)">row (\d+)</a>', faulty) == [
+        ("7", "8"), ("8", "9"), ("9", "10"), ("10", "11")
+    ]  # fmt: skip
     kept = fields_of(text)
     assert (kept["row-7-column"], kept["row-8-to"], kept["row-10-to"]) == ("atribute", "No_such__c", "")
     assert kept["row-11-column"] == data["row-11-column"]
