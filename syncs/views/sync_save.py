@@ -170,7 +170,9 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
         sync,
         SyncPart(name, 0, {}, model.name, connection.name, draft, keeps, paused, is_whole=True),
         ModelGoal(model.name, model, None, SourceGoal.of(model.source), model.sql, model.primary_key),
-        ConnectionGoal(connection.name, connection, None, adapter, connection.options, {}),
+        ConnectionGoal(
+            connection.name, connection, None, adapter, connection.options, connection.sign_in, {}
+        ),
         draft,
         keep_records=keeps,
         paused=paused,
