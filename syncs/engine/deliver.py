@@ -265,8 +265,7 @@ class Delivery:
     def _recall(self) -> None:
         """Take back the calls that wait for a thread. They land as ones that were never sent."""
         for future, flight in self._flights.items():
-            out = flight.held.journal.call
-            if out is not None and out.state is None:
+            if (out := flight.held.journal.call) is not None and out.state is None:
                 future.cancel()
 
     def _claim(self, due: Sequence[Open], together: bulk.Together) -> list[Held]:
@@ -276,7 +275,7 @@ class Delivery:
         for one in due:
             held: Held | None = self._jobs.get(one.pk)
             if held is None:
-                batch = self._ahead.take(one.pk, self._after())
+                batch = self._ahead.take(one.pk, self._after(), write=lambda: self._write(together))
                 held = settle.claim(batch, self._lease, now, self._way.journal, together=together)
             if held is None:
                 self._lease.lose()
@@ -361,6 +360,7 @@ class Delivery:
 
     def _put_back(self, held: Held, due_at: datetime) -> None:
         batch = held.batch
+        self._ahead.forget(batch.pk)
         self._open[batch.pk] = self._open[batch.pk]._replace(due_at=due_at)
         if batch.status == Batch.Status.SENDING:
             self._jobs[batch.pk] = held

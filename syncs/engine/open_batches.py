@@ -4,7 +4,7 @@ The list is small and stays with the conductor. Payloads are large: they come a 
 query costs as much as a few batches, and go with the batch.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -54,9 +54,17 @@ class ReadAhead:
         self._run = run
         self._read: dict[int, Batch] = {}
 
-    def take(self, pk: int, after: Iterable[int]) -> Batch:
-        """The batch, to be claimed. Where it must be read, the next ones of `after` are read with it."""
+    def forget(self, pk: int) -> None:
+        """The batch was written since it was read."""
+        self._read.pop(pk, None)
+
+    def take(self, pk: int, after: Iterable[int], *, write: Callable[[], None]) -> Batch:
+        """The batch, to be claimed. Where it must be read, the next ones of `after` are read with it.
+
+        Before that `write` is called: what is still to be written may be of these batches.
+        """
         if pk not in self._read:
+            write()
             self._read = Batch.objects.in_bulk({pk, *islice(after, READ_AHEAD)})
         batch = self._read.pop(pk)
         batch.run = self._run
