@@ -1,7 +1,8 @@
 """Runs under a sign-in: tokens that end in mid-run, workers that renew them, and what a person must do."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -102,6 +103,26 @@ def statuses(salesloft: Salesloft, path: str) -> list[int | None]:
     return [seen.status for seen in list(salesloft.requests) if seen.path == path]
 
 
+@contextmanager
+def once_some_arrived(salesloft: Salesloft, act: Callable[[], None]) -> Iterator[None]:
+    """Act as soon as the service has some people."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.005):
+            if salesloft.people():
+                act()
+                return
+
+    beside = threading.Thread(target=watch)
+    beside.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        beside.join()
+
+
 def in_threads(*runs: Run) -> None:
     def work(run: Run) -> None:
         try:
@@ -147,11 +168,8 @@ def test_a_token_that_ends_in_mid_run_is_renewed_once(connection: Connection, sa
     sync = make_sync(connection, "first")
     crowd("first", 60)
 
-    def on_change(run: Run) -> None:
-        if not any(seen.path == "/oauth/token" for seen in salesloft.requests) and salesloft.people():
-            salesloft.state.revoke(0, access=True, refresh=False)
-
-    run = finish_here(start(sync, ring=False), on_change=on_change)
+    with once_some_arrived(salesloft, lambda: salesloft.state.revoke(0, access=True, refresh=False)):
+        run = finish_here(start(sync, ring=False))
 
     assert (run.status, run.accepted_count) == (Run.Status.SUCCEEDED, 60)
     assert statuses(salesloft, "/oauth/token").count(200) >= 1
@@ -183,11 +201,8 @@ def test_a_sign_in_revoked_in_mid_run_stops_it_and_the_rest_goes_after_reconnect
     sync = make_sync(connection, "first")
     crowd("first", 60)
 
-    def on_change(run: Run) -> None:
-        if len(salesloft.people()) in range(1, 59):
-            salesloft.state.revoke(0, access=True, refresh=True)
-
-    run = finish_here(start(sync, ring=False), on_change=on_change)
+    with once_some_arrived(salesloft, lambda: salesloft.state.revoke(0, access=True, refresh=True)):
+        run = finish_here(start(sync, ring=False))
 
     assert run.status == Run.Status.STOPPED
     assert "choose Reconnect" in run.stop_reason
