@@ -52,8 +52,7 @@ def pages_below(visitor: Visitor, start: str) -> Iterator[str]:
         address = waiting.pop(0)
         assert visitor.open(address) == 200, address
         yield address
-        for link in visitor.page.locator("a[href]").all():
-            target = str(link.evaluate("link => link.pathname + link.search"))
+        for target in visitor.links():
             is_page = target.startswith(start) and not NO_PAGE.search(target)
             if is_page and kind_of(target) not in seen:
                 seen.add(kind_of(target))

@@ -24,9 +24,8 @@ def paths_of(visitor: Visitor) -> list[str]:
         found[visitor.path] = None
     for start in list(found):
         visitor.open(start)
-        links = visitor.page.get_by_role("main").get_by_role("link").all()
-        for link in links:
-            path = (link.get_attribute("href") or "").split("?")[0]
+        for target in visitor.links():
+            path = target.split("?")[0]
             if path.startswith(f"/t/{team}/") and not path.endswith(".csv"):
                 found[path] = None
     return list(found)

@@ -121,15 +121,14 @@ class Visitor:
 
     def buttons(self) -> list[str]:
         """What can be pressed, the frame of the page aside."""
-        main = self.page.get_by_role("main")
-        found = main.get_by_role("button").all() + main.locator("a.button").all()
-        return [one.inner_text().strip() for one in found]
+        found = self.page.locator("main :is(button, a.button)")
+        return [text.strip() for text in found.all_inner_texts()]
 
-    def is_too_wide(self) -> bool:
-        """Whether the page itself scrolls sideways."""
-        return bool(
-            self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        )
+    def links(self) -> list[str]:
+        """Where the links of the page lead to on this site, each once."""
+        here = "[...document.links].filter(link => link.origin === location.origin)"
+        found = self.page.evaluate(f"{here}.map(link => link.pathname + link.search)")
+        return list(dict.fromkeys(found))
 
     def wait_until_over(self, statuses: Iterable[str] = ("Succeeded", "Needs attention", "Stopped")) -> None:
         """Wait on a run's page for its end, without touching anything."""
