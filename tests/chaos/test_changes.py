@@ -55,7 +55,7 @@ def end_somehow(world: World, process: subprocess.Popen[bytes], dice: random.Ran
     match dice.choice(("kill", "cancel", "refuse", "wait")):
         case "kill":
             world.kill(world.processes())
-        case "cancel":
+        case "cancel" if world.runs():
             world.noted("cancel")
             world.manage("cancel", str(world.runs()[-1]["public_id"]), expect=())
         case "refuse":
