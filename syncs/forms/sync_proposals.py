@@ -44,29 +44,40 @@ def best_column(field: Field, columns: Sequence[str], *, prefix: str = "") -> st
 def opening_rows(
     target: ObjectType, mode: Mode, upsert_key: str, fields: Sequence[Field], columns: Sequence[str]
 ) -> list[Row]:
-    """What the mapping opens with: required fields first, then fields that a column's name fits, then blanks.
+    """What the mapping opens with: required fields, seeds, fields that a column's name fits, blanks.
 
-    Fields of a companion are offered, never proposed: what they change is more than one record.
+    A seed that no column fits stands there all the same, to be filled or left empty. Fields of a companion
+    are offered, never proposed: what they change is more than one record. Nor are those that people must
+    know something of first.
     """
     known = {field.key: field for field in fields}
     required = [upsert_key, *target.required.get((mode, upsert_key), ())]
     required += [field.key for field in fields if field.required]
+    seeds = [key for key in target.seeds if key in known]
     free = list(columns)
     rows = []
-    for key in dict.fromkeys(required):
+    for key in dict.fromkeys([*required, *seeds]):
         row = Row(field=FIELD + key) if key in known else Row(field=NAMED, name=key)
         field = known.get(key)
         _propose(row, best_column(field, free) if field is not None else key if key in free else None, free)
         rows.append(row)
     prefix = target.companion.prefix if target.companion is not None else None
     for field in fields:
-        if field.key in required or (prefix is not None and field.key.startswith(prefix)):
+        if field.key in required or field.key in seeds or field.help:
+            continue
+        if prefix is not None and field.key.startswith(prefix):
             continue
         if (column := best_column(field, free)) is not None:
             row = Row(field=FIELD + field.key)
             _propose(row, column, free)
             rows.append(row)
     return [*rows, *(Row() for _ in range(BLANK_ROWS))]
+
+
+def left_empty(row: Row, target: ObjectType, mode: Mode, upsert_key: str) -> bool:
+    """Whether the row is one of a seed that nobody filled, and nobody must."""
+    required = (upsert_key, *target.required.get((mode, upsert_key), ()))
+    return row.key in target.seeds and row.key not in required and not row.source and not row.value.strip()
 
 
 def _propose(row: Row, column: str | None, free: list[str]) -> None:

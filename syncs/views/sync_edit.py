@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 
 from destinations import registry
-from destinations.contract import Mode
+from destinations.contract import Mode, ObjectType
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.forms.sync_words import MODES, mode_of, rows
@@ -118,7 +118,17 @@ def sync_mode(request: TeamRequest, work: Work) -> HttpResponse:
     if mode not in {one.value for one in target.modes} and len(target.modes) == 1:
         mode = next(iter(target.modes)).value
     modes = [(one, *MODES[one], target.missing_modes.get(one, "")) for one in Mode]
-    return page(request, work, "mode", modes=modes, mode=mode, upsert_key=upsert_key, errors=errors)
+    keys = [(key, *_not_with(target, key)) for key in target.upsert_keys]
+    return page(
+        request, work, "mode", modes=modes, mode=mode, keys=keys, upsert_key=upsert_key, errors=errors
+    )
+
+
+def _not_with(target: ObjectType, key: str) -> tuple[str, bool]:
+    """In which modes the key cannot be the key, and why; whether that is so in all of them."""
+    missing = {mode: why for (mode, name), why in target.missing_keys.items() if name == key}
+    told = [f"Not with “{MODES[mode][0]}”: {why}" for mode, why in missing.items() if mode in target.modes]
+    return " ".join(told), target.modes <= missing.keys()
 
 
 @step

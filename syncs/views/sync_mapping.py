@@ -4,11 +4,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from destinations.contract import Field
+from destinations.contract import Field, Mode
 from syncadmin.teams.access import TeamRequest
-from syncs.forms.sync_proposals import BLANK_ROWS
+from syncs.forms.sync_proposals import BLANK_ROWS, left_empty
 from syncs.forms.sync_rows import FIELD, Row, choose_known, read_rows
-from syncs.forms.sync_words import EMPTY
+from syncs.forms.sync_words import EMPTY, mode_of
 from syncs.views.sync_columns import describe_with_samples
 from syncs.views.sync_draft import Work, companion_of, refresh_fields
 from syncs.views.sync_edit import behind, leave, page, step
@@ -28,13 +28,14 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         action = request.POST.get("action", "next")
         if action != "next":
             return _keep(request, work, rows, action)
-        work.save(rows=[row for row in rows if not row.is_blank])
+        filled = [row for row in rows if not (row.is_blank or _is_left_empty(work, row))]
+        work.save(rows=filled)
     columns = describe_with_samples(work.model) if work.model is not None else None
     if columns is None:
         return redirect(work.url("model"))
     wrong: list[str] = []
     if request.method == "POST":
-        wrong = check_mapping(work, rows, columns)
+        wrong = check_mapping(work, filled, columns)
         if columns.problem:
             wrong.append("The model cannot be read, so its columns could not be checked.")
         if not wrong and not any(row.errors for row in rows):
@@ -63,7 +64,23 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         empties=EMPTY.items(),
         companion=companion_of(work),
         more_rows=MORE_ROWS,
+        remarks=[(one, _remark(one)) for one in fields if one.help or _remark(one)],
+        open_prefix=work.target.open_prefix if work.target is not None else "",
     )
+
+
+def _is_left_empty(work: Work, row: Row) -> bool:
+    wanted = work.wanted
+    mode = mode_of(wanted.mode) or Mode.UPSERT
+    return work.target is not None and left_empty(row, work.target, mode, wanted.upsert_key)
+
+
+def _remark(field: Field) -> str:
+    """An example of all that a choice takes for one and the same; empty where it takes its value alone."""
+    one = next((option for option in field.options if option.aliases and not option.closed), None)
+    if one is None:
+        return ""
+    return f"Alike are {', '.join(dict.fromkeys([one.value, *one.aliases]))}."
 
 
 def _keep(request: TeamRequest, work: Work, rows: list[Row], action: str) -> HttpResponse:
