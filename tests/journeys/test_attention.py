@@ -67,6 +67,7 @@ def test_every_kind_of_row_that_needs_attention_is_told_mended_and_sent_again(
         8,
         1,
     ]
+    alice.sees("What needs attention")
     alice.sees("7 stopped for their data")
     alice.sees("1 refused there")
     data = "Who must act: Whoever owns the source's data"
@@ -87,14 +88,15 @@ def test_every_kind_of_row_that_needs_attention_is_told_mended_and_sent_again(
 
     # A number leads to its rows, a row to what was sent and answered.
     alice.follow("2 rows: Several rows for one record")
-    assert [row.inner_text() for row in alice.page.locator("tbody th").all()] == ["5", "4"]
+    alice.sees("All reasons")
+    assert alice.page.locator("tbody th").all_inner_texts() == ["5", "4"]
     alice.follow("All reasons")
     with alice.page.expect_download() as download:
         alice.follow("Download 8 lines as CSV")
     with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as lines:
         assert len(list(csv.DictReader(lines))) == 8
     alice.follow("8")
-    assert alice.title == "Row 8"
+    alice.is_at("Row 8")
     row = alice.page.url
     alice.sees("is too long (maximum is 255 characters)")
     alice.sees("Request and answer")

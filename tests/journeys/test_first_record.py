@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 def checklist(visitor: Visitor) -> list[bool]:
     """Which steps are ticked on the Overview."""
     visitor.follow("Overview", within="Acme")
+    visitor.sees("of 5 steps are done.")
     steps = visitor.page.locator("ol.steps > li").all()
     return ["(done)" in (step.text_content() or "") for step in steps]
 
@@ -30,12 +31,12 @@ def test_alice_goes_from_nothing_to_the_first_record(alice: Visitor, site: Insta
     alice.sees("This leads to the look-alike on this server")
     assert checklist(alice) == [True, True, True, False, False]
     add_sync(alice)
-    assert "This sync has not run yet." in alice.says()
+    alice.sees("This sync has not run yet.")
 
     alice.press("Run a test")
     alice.wait_until_over()
     assert alice.total("Arrived") == 10
-    assert "→ Qualified leads Sandbox" in alice.says()
+    alice.sees("→ Qualified leads Sandbox")
     assert len([email for email in site.leads() if email.endswith("@first.example")]) == 10
 
     alice.follow("the sync’s page")

@@ -93,4 +93,4 @@ def test_what_was_typed_is_not_lost_when_the_session_ran_out(
     alice.press("Go on to the review")
 
     alice.sees("typed before the session ended")
-    assert alice.title == "Add sync"
+    alice.is_at("Add sync")

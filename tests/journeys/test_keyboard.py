@@ -47,6 +47,7 @@ def test_a_sync_is_made_and_tested_without_a_mouse(alice: Visitor, tmp_path: Pat
     add_model(alice)
     connect_sandbox(alice)
     alice.follow("Overview", within="Acme")
+    alice.sees("3 of 5 steps are done.")
     page, keyboard = alice.page, alice.page.keyboard
 
     press_by_key(alice, "Skip to the content")

@@ -102,9 +102,9 @@ class Visitor:
 
     # What they see
 
-    @property
-    def title(self) -> str:
-        return self.page.get_by_role("heading", level=1).inner_text()
+    def is_at(self, title: str) -> None:
+        """Wait until the page of this title is there."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
 
     def sees(self, text: str) -> None:
         """Wait until the page says so."""
