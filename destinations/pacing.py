@@ -3,7 +3,8 @@
 Pure: state in, state out; the caller brings the time (Unix seconds) and keeps the state, which is JSON:
 
 ```
-{"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until], "told": [limit, until]}},
+{"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until], "told": [limit, until],
+                    "foreign_then": [[requests, until], …], "spread": true}},
  "holders": {holder: [slots, wanted, until]},
  "blocked_until": at, "throttle": [slots, since], "trial": [down_until, holder, until]}
 ```
@@ -14,7 +15,9 @@ request sent now. So in any interval of a window's length at most `Rules.allowed
 whatever order the holders come.
 
 **Foreign use.** Where the service says that fewer requests remain than we think, the difference was used
-by others. It counts like our own until the service's window is over.
+by others. It counts like our own until the service's window is over; where it does not say when that is,
+the most that was seen in a window's length counts. There our requests are spread evenly over the window
+while others use it.
 
 **Told limits.** A limit that the service's headers tell counts instead of the one we were given.
 
@@ -38,6 +41,7 @@ from destinations.contract import Meter, Window
 State: TypeAlias = Mapping[str, Any]  # JSON, as drawn above; {} is an account that was never used
 
 BUCKETS = 120
+SPREAD = 10  # parts of a window over which we spread our requests where others use it, too
 TOLD_SECONDS = 3_600.0  # for so long a limit is believed that the service told
 FLIGHT_SECONDS = 0.25  # from leaving us to being counted by the service
 HOLDER_SECONDS = 45.0  # a holder that was not heard of for this long has lost its slots
@@ -182,12 +186,20 @@ def observed(state: State, rules: Rules, now: float, meter: Meter) -> State:
     for window in rules.windows:
         if window.seconds == seconds:
             known = draft["windows"][_name(window)]
-            own = sum(requests for _, requests in known["used"])
+            # Beside others as exactly as we know; alone rather too many: nobody is seen who is not there.
+            since = now - (window.seconds if known.get("spread") else rules.counted_seconds(window))
+            width = window.seconds / BUCKETS
+            own = sum(requests for at, requests in known["used"] if (at + 1) * width > since)
             if meter.limit:
                 known["told"] = [meter.limit, now + TOLD_SECONDS]
             foreign = max(0, (_told(known) or window.requests) - max(0, meter.remaining) - own)
             resets = window.seconds if meter.resets_in_seconds is None else meter.resets_in_seconds
-            known["foreign"] = [foreign, now + min(max(resets, 0.0), window.seconds)] if foreign else None
+            until = now + min(max(resets, 0.0), window.seconds)
+            # Without a word on when the window ends, others are taken to use as much as in the last one.
+            higher = [one for one in _foreign(known) if one[0] > foreign]
+            kept = higher if meter.resets_in_seconds is None else []
+            known["spread"] = meter.resets_in_seconds is None
+            _set_foreign(known, [*kept, [foreign, until]] if foreign else kept)
     return draft
 
 
@@ -254,11 +266,11 @@ def _copy(state: State, rules: Rules, now: float) -> dict[str, Any]:
         known = state.get("windows", {}).get(_name(window), {})
         width = window.seconds / BUCKETS
         past = now - rules.counted_seconds(window)
-        foreign = known.get("foreign")
         windows[_name(window)] = {
             "used": [[at, used] for at, used in known.get("used", ()) if (at + 1) * width > past],
-            "foreign": list(foreign) if foreign and foreign[1] > now else None,
         }
+        windows[_name(window)] |= {"spread": True} if known.get("spread") else {}
+        _set_foreign(windows[_name(window)], [one for one in _foreign(known) if one[1] > now])
         told = known.get("told")
         if told and told[1] > now:
             windows[_name(window)]["told"] = list(told)
@@ -292,12 +304,15 @@ def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tup
     fits, wait = requests, None
     for window in rules.windows:
         known = draft["windows"][_name(window)]
-        counted = sum(used for _, used in known["used"]) + (known["foreign"] or [0])[0]
+        counted = sum(used for _, used in known["used"]) + _expected(known)
         room = max(0, rules.allowed(window, _told(known)) - counted)
-        if room < requests:
-            until = _frees_at(known, rules, window, now)
-            if wait is None or until > wait.until:
-                wait = Wait(Why.WINDOW, until, window)
+        until = _frees_at(known, rules, window, now) if room < requests else now
+        if known.get("spread"):
+            share, next_share = _share(known, rules, window, now)
+            if share < min(room, requests):
+                room, until = share, max(until, next_share) if room < requests else next_share
+        if room < requests and (wait is None or until > wait.until):
+            wait = Wait(Why.WINDOW, until, window)
         fits = min(fits, room)
     return fits, wait
 
@@ -306,14 +321,48 @@ def _frees_at(known: Mapping[str, Any], rules: Rules, window: Window, now: float
     """The first time at which the window has room for one request more than `now`."""
     width, counts = window.seconds / BUCKETS, rules.counted_seconds(window)
     ends = [((at + 1) * width + counts, used) for at, used in known["used"] if used]
-    if known["foreign"]:
-        ends.append((known["foreign"][1], known["foreign"][0]))
+    falling = [requests for requests, _ in _foreign(known)]
+    for (requests, until), then in zip(_foreign(known), [*falling[1:], 0], strict=False):
+        ends.append((until, requests - then))
     left = sum(used for _, used in ends)
     for end, used in sorted(ends):
         left -= used
         if left < rules.allowed(window, _told(known)):
             return float(end)
     return now
+
+
+def _foreign(known: Mapping[str, Any]) -> list[list[float]]:
+    """Use by others as [requests, until], falling: what counts once the one before is over comes next."""
+    first = known.get("foreign")
+    return [list(one) for one in (*([first] if first else ()), *known.get("foreign_then", ()))]
+
+
+def _set_foreign(known: dict[str, Any], found: list[list[float]]) -> None:
+    known["foreign"] = found[0] if found else None
+    if not (found and known.get("spread")):
+        known.pop("spread", None)
+    known.pop("foreign_then", None)
+    if len(found) > 1:
+        known["foreign_then"] = found[1:]
+
+
+def _expected(known: Mapping[str, Any]) -> int:
+    """What others will have used of the window: between two of our looks they go on."""
+    foreign = known["foreign"][0] if known["foreign"] else 0
+    return math.ceil(foreign * SPREAD / (SPREAD - 1)) if known.get("spread") else int(foreign)
+
+
+def _share(known: Mapping[str, Any], rules: Rules, window: Window, now: float) -> tuple[int, float]:
+    """Beside others we go evenly: what is left for this part of the window, and when the next begins.
+
+    So we hear all along what they use, and nothing that they need is gone before they come.
+    """
+    part, width = window.seconds / SPREAD, window.seconds / BUCKETS
+    ours = max(1, rules.allowed(window, _told(known)) - _expected(known))
+    recent = [(at, used) for at, used in known["used"] if used and (at + 1) * width > now - part]
+    left = max(0, math.ceil(ours / SPREAD) - sum(used for _, used in recent))
+    return left, min(((at + 1) * width + part for at, _ in recent), default=now)
 
 
 def _told(known: Mapping[str, Any]) -> int | None:

@@ -98,9 +98,9 @@ def test_what_was_granted_long_ago_may_not_be_sent_any_more(account):
 def test_what_the_service_says_reaches_the_other_workers(account):
     gate = Gate()
     take(account, gate, requests=1)
-    gate.observe(Meter(3_600, remaining=50))
-    gate.observe(Meter(3_600, remaining=49))
-    gate.observe(Meter(3_600, remaining=51))
+    gate.observe(Meter(3_600, remaining=50, resets_in_seconds=3_600))
+    gate.observe(Meter(3_600, remaining=49, resets_in_seconds=3_600))
+    gate.observe(Meter(3_600, remaining=51, resets_in_seconds=3_600))
     budget.settle_observations(account.pk, RULES, gate)
     assert take(account, holder="b", requests=100).requests == 49
 

@@ -1,6 +1,8 @@
 """The budget's arithmetic: never over a limit, whoever asks in whatever order."""
 
 import json
+import math
+import random
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -100,6 +102,56 @@ def test_alone_nearly_all_of_the_window_is_used():
         state, sent = grant.state, sent + grant.requests
         now = max(now + 0.5, grant.retry_at or 0) if grant.requests < 40 else now + 0.5
     assert sent >= 0.97 * 10 * rules.allowed(rules.windows[0])
+
+
+class SharedWindow:
+    """A service that counts in windows that begin at whole multiples of their length, beside others."""
+
+    def __init__(self, limit: int, seconds: float, others_share: float) -> None:
+        self.limit, self.seconds, self.share = limit, seconds, others_share
+        self.ours: dict[float, int] = {}
+        self.lowest: dict[float, int] = {}
+        self.refused = 0
+
+    def remaining(self, now: float) -> int:
+        begun = now // self.seconds * self.seconds
+        others = self.share * self.limit * (now - begun) / self.seconds
+        left = max(0, math.floor(self.limit - self.ours.get(begun, 0) - others))
+        self.lowest[begun] = min(left, self.lowest.get(begun, left))
+        return left
+
+    def send(self, now: float) -> None:
+        if self.remaining(now) < 1:
+            self.refused += 1
+        begun = now // self.seconds * self.seconds
+        self.ours[begun] = self.ours.get(begun, 0) + 1
+
+
+@pytest.mark.parametrize("into", [0.0, 1.3, 3.9])
+def test_beside_a_client_that_eats_half_two_workers_leave_the_reserve(into: float):
+    service, rules = SharedWindow(60, 5.0, 0.5), Rules((Window(60, 5),), 8, reserve_percent=20)
+    state, dice, now = {}, random.Random(1), NOON // 5 * 5 + into
+    began = now
+    while now < began + 100:
+        for holder in ("a", "b"):
+            if dice.random() < 0.3:
+                continue
+            grant = pacing.take(state, rules, holder, now, requests=10, slots=4)
+            state = grant.state
+            for _ in range(grant.requests):
+                service.send(now)
+            if grant.requests:
+                meter = Meter(5, service.remaining(now), limit=60)
+                state = pacing.observed(state, rules, now, meter)
+        now += 0.05
+        service.remaining(now)
+
+    # How much others use shows only when they have: it takes two windows until that is known.
+    lowest = [left for begun, left in sorted(service.lowest.items()) if begun > began + 10]
+    assert min(lowest) >= 11
+    assert sum(left >= 12 for left in lowest) >= 0.9 * len(lowest)
+    assert service.refused == 0
+    assert sum(service.ours.values()) >= 0.6 * 18 * 19, service.ours
 
 
 def test_foreign_use_is_what_the_service_said_last():

@@ -1,0 +1,134 @@
+"""A world around the sandbox's Salesloft: the product in processes of its own, the service in this one."""
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from destinations.sandbox.salesloft import Salesloft
+from destinations.sandbox.service import API_KEY, Seen
+from tests.chaos.world import World
+
+CONFIGURATION = """\
+team: acme
+sources:
+  files: {{type: duckdb, path: "."}}
+models:
+  rows: {{source: files, sql: "select * from read_csv('rows.csv', all_varchar = true)", primary_key: id}}
+  others: {{source: files, sql: "select * from read_csv('others.csv', all_varchar = true)", primary_key: id}}
+connections:
+  salesloft:
+    destination: salesloft
+    api_key: "${{SALESLOFT_API_KEY}}"
+    base_url: "{base_url}"
+    poll_seconds: 0.2
+    settle_seconds: 1
+{options}
+syncs:
+  rows: {{model: rows, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
+  others: {{model: others, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
+"""
+
+
+@dataclass
+class Beside:
+    """The service, as far as a world needs it: it runs in this process."""
+
+    service: Salesloft
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    def stop(self) -> None:
+        """Its owner does that."""
+
+
+@dataclass
+class SalesloftWorld(World):
+    """`object_key` people or accounts. `keys` are what the file holds, one row each."""
+
+    object_key: str = "people"
+    mode: str = "upsert"
+    options: str = ""
+    keys: Sequence[str] = ()
+    value: str = "VP"
+    environment: dict[str, str] = field(default_factory=lambda: {"SALESLOFT_API_KEY": API_KEY})
+
+    @property
+    def service(self) -> Salesloft:
+        beside: Any = self.stand_in
+        found: Salesloft = beside.service
+        return found
+
+    def write_rows(self) -> None:
+        self.write_file("rows.csv", self.keys)
+        self.write_file("others.csv", self.keys[:1])
+
+    def write_file(self, name: str, keys: Sequence[str]) -> None:
+        with Path(self.folder / "files" / name).open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("id", "key", "value"))
+            rows.writerows((number, key, self.value) for number, key in enumerate(keys))
+
+    def write_configuration(self, text: str = CONFIGURATION) -> None:
+        key, other = ("email_address", "title") if self.object_key == "people" else ("domain", "name")
+        facts = f"object: {self.object_key}, mode: {self.mode}, upsert_key: {key}"
+        options = "".join(f"    {line}\n" for line in self.options.splitlines())
+        filled = text.format(base_url=self.service.url, options=options, facts=facts, key=key, other=other)
+        (self.folder / "syncs.yaml").write_text(filled)
+
+    def begin(self, sync: str = "rows") -> Any:
+        """A run in the foreground, in a process of its own."""
+        return self.start("run", sync, "--json", log=f"run-{sync}-{time.monotonic_ns()}")
+
+    def end(self, sync: str = "rows", *, expect: Sequence[int] = (0, 1)) -> dict[str, Any]:
+        """A run to its end: what `--json` printed."""
+        done = self.manage("run", sync, "--json", expect=expect)
+        found: dict[str, Any] = orjson.loads(done.stdout)
+        return found
+
+    def run_and_kill(self, when: Callable[[], bool], sync: str = "rows", *, seconds: float = 60) -> bool:
+        """Run, and kill -9 as soon as it is time. False: the run ended before."""
+        process = self.begin(sync)
+        until = time.monotonic() + seconds
+        while process.poll() is None:
+            if when():
+                process.kill()
+                process.wait()
+                self.noted("kill")
+                return True
+            assert time.monotonic() < until, self.tail()
+            time.sleep(0.001)
+        return False
+
+    # What the service saw
+
+    def seen(self, method: str, path: str, *, after: int = 0) -> list[Seen]:
+        return [
+            one
+            for one in list(self.service.requests)[after:]
+            if one.method == method and one.path.startswith(path)
+        ]
+
+    def stored(self) -> Counter[str]:
+        """How often each key is there."""
+        return Counter(str(one.match_key) for one in self._records())
+
+    def rewritten(self) -> int:
+        """How many writes there were beyond the first of each record."""
+        return sum(one.write_count - 1 for one in self._records())
+
+    def _records(self) -> list[Any]:
+        return self.service.people() if self.object_key == "people" else self.service.accounts()
+
+    def told(self) -> set[str]:
+        """Keys of rows that need attention or are in doubt, by the last run."""
+        last = self.runs()[-1]["id"]
+        rows = self.query(f"select match_key from syncs_rejectedrow where run_id = {int(last)}")
+        return {row["match_key"] for row in rows}

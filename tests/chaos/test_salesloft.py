@@ -1,0 +1,269 @@
+"""Salesloft under kill -9, lost answers, a shared budget, an outage and a revoked key.
+
+The service is the sandbox's, over HTTP; each run is a process of its own. The short form takes every step
+once; `make chaos` takes ten thousand people and many moments.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from destinations.sandbox.running import running_service
+from destinations.sandbox.salesloft import Salesloft
+from destinations.sandbox.service import API_KEY
+from tests.chaos.conftest import SEEDS, _migrate, long_form
+from tests.chaos.salesloft_world import Beside, SalesloftWorld
+
+DATABASES = ("sqlite", "postgres")
+WORLDS = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [("sqlite", 0)]
+PEOPLE, SINGLES, KILLS = (10_000, 400, 6) if SEEDS else (2_000, 40, 1)
+SLOTS = 4  # requests in flight at once
+
+# How a bulk job shows at the service, step by step.
+STEPS = {
+    "create": ("POST", "/v2/bulk_jobs"),
+    "upload": ("POST", "/v2/bulk_jobs/"),
+    "start": ("PUT", "/v2/bulk_jobs/"),
+    "poll": ("GET", "/v2/bulk_jobs/"),
+    "results": ("GET", "/v2/bulk_jobs/"),
+}
+
+
+@pytest.fixture
+def make(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, tuple[Path, str]]
+) -> Iterator[Callable[..., SalesloftWorld]]:
+    """Build worlds: make(database="sqlite", keys=…, switches=…, …)."""
+    with ExitStack() as closing:
+
+        def build(
+            *, database: str = "sqlite", switches: dict[str, Any] | None = None, **more: Any
+        ) -> SalesloftWorld:
+            usual = {"job_seconds": 0.2, "window_cost": 1_000_000}
+            service = closing.enter_context(running_service(Salesloft, switches=usual | (switches or {})))
+            folder = tmp_path / uuid4().hex[:6]
+            folder.mkdir()
+            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
+            stand_in: Any = Beside(service)
+            world = SalesloftWorld(folder, address, stand_in, [], **more)
+            closing.callback(world.close)
+            _migrate(world, database, templates, tmp_path_factory)
+            world.apply()
+            return world
+
+        yield build
+
+
+def emails(count: int) -> list[str]:
+    return [f"p{number}@x{number % 97}.test" for number in range(count)]
+
+
+def domains(count: int) -> list[str]:
+    return [f"company{number}.test" for number in range(count)]
+
+
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_a_worker_killed_at_every_step_of_bulk_jobs_sends_nobody_twice(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    world = make(database=database, keys=emails(PEOPLE), options=f"batch_size: {PEOPLE // 4}\nbulk_from: 50")
+    killed = []
+    for step, (method, path) in STEPS.items():
+        before = len(world.service.requests)
+
+        def arrived(step: str = step, method: str = method, path: str = path, before: int = before) -> bool:
+            seen = world.seen(method, path, after=before)
+            if step == "create":
+                return bool(seen)
+            if step == "upload":
+                return any(one.path.endswith("/job_data") for one in seen)
+            if step == "results":
+                return any(one.path.endswith("/results") for one in seen)
+            return any(not one.path.endswith("/results") for one in seen)
+
+        if world.run_and_kill(arrived):
+            killed.append(step)
+        if SEEDS:
+            time.sleep(dice.uniform(0, 0.3))
+    last = world.end()
+
+    assert len(killed) >= 4, f"killed at {killed} only"
+    assert (last["status"], last["in_doubt"], last["rejected"]) == ("succeeded", 0, 0), world.tail()
+    assert world.stored() == dict.fromkeys(world.keys, 1)
+    assert world.rewritten() == 0
+    assert world.seen("POST", "/v2/person_upserts") == []
+    before = len(world.service.requests)
+    assert world.end()["planned"] == 0
+    assert len(world.service.requests) == before
+
+
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_inserts_whose_answers_are_lost_are_never_made_twice(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    # The team allows duplicates: a second insert would make a second person.
+    switches = {"duplicates": True, "drop_after_rate": 0.15, "drop_before_rate": 0.05, "seed": seed + 1}
+    world = make(
+        database=database,
+        keys=emails(SINGLES),
+        mode="insert",
+        switches=switches | {"latency_seconds": 0.02, "only": "POST /v2/people"},
+    )
+    for _ in range(KILLS):
+        enough = len(world.seen("POST", "/v2/people")) + dice.randint(4, SINGLES // 4)
+        world.run_and_kill(lambda enough=enough: len(world.seen("POST", "/v2/people")) >= enough)  # type: ignore[misc]
+    last = world.end()
+
+    stored = world.stored()
+    assert max(stored.values()) == 1, "nobody is there twice"
+    missing = set(world.keys) - stored.keys()
+    assert missing <= world.told(), "who is not there is told"
+    assert last["status"] in ("succeeded", "attention")
+
+
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_accounts_killed_between_calls_are_sent_again_only_where_a_call_was_in_flight(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    keys = domains(SINGLES)
+    world = make(
+        database=database, keys=keys, object_key="accounts", value="Acme", switches={"latency_seconds": 0.03}
+    )
+    kills = 0
+    for _ in range(KILLS):
+        enough = len(world.seen("POST", "/v2/account_upserts")) + dice.randint(4, SINGLES // 4)
+        kills += world.run_and_kill(
+            lambda enough=enough: len(world.seen("POST", "/v2/account_upserts")) >= enough  # type: ignore[misc]
+        )
+    last = world.end()
+
+    assert (last["status"], last["in_doubt"]) == ("succeeded", 0), world.tail()
+    assert world.stored() == dict.fromkeys(keys, 1)
+    assert kills
+    assert world.rewritten() <= kills * SLOTS
+
+
+@long_form
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_updates_that_are_killed_change_everybody_and_create_nobody(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    keys = emails(SINGLES)
+    world = make(database=database, keys=keys, mode="update", switches={"latency_seconds": 0.02})
+    there = keys[: SINGLES * 3 // 4]
+    _insert(world, there)
+    kills = 0
+    for _ in range(KILLS):
+        enough = len(world.seen("PUT", "/v2/people/")) + dice.randint(4, SINGLES // 5)
+        kills += world.run_and_kill(
+            lambda enough=enough: len(world.seen("PUT", "/v2/people/")) >= enough  # type: ignore[misc]
+        )
+    world.end()
+
+    assert world.stored() == dict.fromkeys(there, 1)
+    assert {one.fields["title"] for one in world.service.people()} == {"VP"}
+    assert world.rewritten() <= len(there) + kills * SLOTS
+    runs = [int(run["id"]) for run in world.runs()]
+    told = world.query(f"select distinct match_key from syncs_rejectedrow where run_id <= {max(runs)}")
+    assert {row["match_key"] for row in told} == set(keys) - set(there)
+
+
+@pytest.mark.parametrize("seed", [seed for _, seed in WORLDS])
+def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
+    make: Callable[..., SalesloftWorld], seed: int
+) -> None:
+    each = 120 if SEEDS else 32
+    world = make(
+        keys=emails(each),
+        options="windows: [[60, 5]]\nreserve_percent: 20",
+        switches={"window_cost": 60, "window_seconds": 5.0, "other_share": 0.5},
+    )
+    world.write_file("others.csv", [f"other{number}@x.test" for number in range(each)])
+    over = Event()
+    lowest: dict[float, int] = {}  # what remained, by the service's window
+
+    def watch() -> None:
+        while not over.is_set():
+            left, window = world.service.limits.remaining, world.service.limits.windows[-1].began_at
+            lowest[window] = min(left, lowest.get(window, left))
+            time.sleep(0.004)
+
+    watching = Thread(target=watch)
+    watching.start()
+    processes = [world.begin("rows"), world.begin("others")]
+    try:
+        ends = [process.wait(200) for process in processes]
+    finally:
+        over.set()
+        watching.join()
+
+    assert ends == [0, 0], world.tail()
+    assert len(world.service.people()) == 2 * each
+    assert world.rewritten() == 0
+    windows = [(spent.cost, spent.refused) for spent in world.service.limits.windows]
+    assert max(refused for _, refused in windows) <= len(processes), windows
+    # What others use shows only when they have: it takes two windows until that is known.
+    sent = [spent.began_at for spent in world.service.limits.windows if spent.cost]
+    later = [left for window, left in sorted(lowest.items()) if window > sent[1]]
+    assert later
+    assert min(later) >= 60 * 20 // 100, f"{later} remained: {windows}"
+
+
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_an_outage_and_a_revoked_key_lose_nobody_and_send_nobody_twice(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    keys = emails(SINGLES)
+    world = make(database=database, keys=keys, switches={"latency_seconds": 0.05})
+    process = world.begin()
+    _until(lambda: len(world.seen("POST", "/v2/person_upserts")) >= 8)
+    world.service.faults.set(down=True)
+    before = len(world.service.requests)
+    time.sleep(12 if SEEDS else 5)
+    asked = len(world.service.requests) - before
+    world.service.faults.set(down=False)
+    _until(lambda: len(world.seen("POST", "/v2/person_upserts", after=before + asked)) >= 8)
+    world.service.act("keys/remove", key=API_KEY)
+    assert process.wait(90) != 0
+    stopped = world.runs()[-1]
+    world.service.add_key(API_KEY, *world.service.scopes)
+    last = world.end()
+
+    assert asked < 60, "an outage stirs no storm"
+    assert stopped["status"] == "stopped"
+    assert "does not accept the sign-in" in stopped["stop_reason"]
+    assert (last["status"], last["in_doubt"]) == ("succeeded", 0), world.tail()
+    assert world.stored() == dict.fromkeys(keys, 1)
+    assert world.rewritten() == 0
+
+
+def _insert(world: SalesloftWorld, keys: list[str]) -> None:
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False
+        for key in keys:
+            session.post(
+                f"{world.service.url}/v2/people",
+                json={"email_address": key, "title": "Old"},
+                headers={"Authorization": f"Bearer {API_KEY}"},
+                timeout=10,
+            ).raise_for_status()
+
+
+def _until(is_true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
