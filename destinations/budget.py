@@ -43,6 +43,7 @@ __all__ = [
     "settle_observations",
     "spend",
     "take",
+    "used",
     "wait_text",
 ]
 
@@ -271,3 +272,13 @@ def _down(known: _Known, state: State, rules: Rules, holder: str, now: float) ->
 
 def _now(given: float | None) -> float:
     return time.time() if given is None else given
+
+
+def used(account: RemoteAccount, rules: Rules) -> dict[float, int]:
+    """Requests used of each window as far as we know, by us and by others, by the window's seconds."""
+    known = pacing.renew(account.budget, rules, "", time.time())  # without what is past
+    found = {}
+    for window in rules.windows:
+        state = known["windows"][f"{window.seconds:g}"]
+        found[window.seconds] = sum(used for _, used in state["used"]) + (state["foreign"] or [0])[0]
+    return found

@@ -99,12 +99,14 @@ class Limits:
 class Packing:
     """How operations go out: `per_call` in one request or job, `per_batch` stored and settled together.
 
-    Worth while from `least` operations on: a job has a price of its own.
+    Worth while from `least` operations on: a job has a price of its own. `requests` is about how many a call
+    takes in all, its look-ups and looks at a job among them; more than one are called a job on the pages.
     """
 
     per_call: int
     per_batch: int
     least: int = 1
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)

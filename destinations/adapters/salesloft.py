@@ -51,6 +51,7 @@ from destinations.errors import Cause, ContractBroken, DestinationError, Misconf
 EVERY_MODE = frozenset(Mode)
 JOB_RECORDS = 5_000  # an upload takes no more
 JOB_BYTES = 4_000_000  # unpublished
+JOB_REQUESTS = 12  # created, filled, begun, looked at some times, its results read
 SINGLES = 25  # calls of one record each that are stored and settled together
 BULK_FROM = 201
 APPS = "https://accounts.salesloft.com/oauth/applications"
@@ -203,7 +204,8 @@ class Adapter(contract.Adapter):
         size = cls.limits_for(settings).operations_per_call
         if target.key != "people" or mode is not Mode.UPSERT or size < 2:
             return (single,)
-        return (Packing(size, size, least=max(2, settings.get("bulk_from") or BULK_FROM)), single)
+        least = max(2, settings.get("bulk_from") or BULK_FROM)
+        return (Packing(size, size, least=least, requests=JOB_REQUESTS), single)
 
     def check(self) -> Identity:
         """Ask who we are, and read a little of all that we may have to read. Writes nothing."""

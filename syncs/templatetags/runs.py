@@ -1,6 +1,7 @@
 """Runs as people read them: the words and the colour of a state, times, and lengths of time."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.utils import timezone
@@ -14,6 +15,8 @@ from syncs.models import RejectedRow, Run
 from syncs.views.destinations import is_sandbox
 
 register = template.Library()
+
+_UTC_TIME = re.compile(r"\b([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))? UTC\b")
 
 # What a run's state is called where there is room for a word or two, and the badge's colour.
 STATES: dict[str, tuple[str, str]] = {
@@ -37,6 +40,21 @@ def run_badge(run: Run) -> SafeString:
     if run.cancel_requested_at is not None and not run.is_over:
         words = "Being cancelled"
     return format_html('<span class="badge {}">{}</span>', tone, words)
+
+
+@register.filter
+def local_times(text: str) -> str:
+    """A remark of the engine with its times of day, which are UTC, in the reader's zone."""
+    now = timezone.now()
+
+    def told(found: re.Match[str]) -> str:
+        hour, minute, second = (int(part or 0) for part in found.groups())
+        at = now.astimezone(UTC).replace(hour=hour % 24, minute=minute, second=second, microsecond=0)
+        at += timedelta(days=round((now - at) / timedelta(days=1)))  # the one that is nearest
+        local = timezone.localtime(at)
+        return f"{local:%H:%M:%S} {local.tzname()}" if second else f"{local:%H:%M} {local.tzname()}"
+
+    return _UTC_TIME.sub(told, text)
 
 
 @register.simple_tag

@@ -20,7 +20,7 @@ from syncs.engine import run as engine
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
 from syncs.models import RejectedRow, Run, Sync
 from syncs.models.rejected_row import RejectedRowQuerySet
-from syncs.views import run_groups, run_words
+from syncs.views import run_cost, run_groups, run_words
 
 Stage = RejectedRow.Stage
 
@@ -35,7 +35,7 @@ def runs_of(request: TeamRequest) -> QuerySet[Run]:
 
 def find(request: TeamRequest, public_id: UUID) -> Run:
     """The team's run, with its sync and who started it, or 404."""
-    found = Run.objects.select_related("sync__model", "sync__connection", "started_by")
+    found = Run.objects.select_related("sync__model", "sync__connection__account", "started_by")
     return get_object_or_404(found, team=request.team, public_id=public_id)
 
 
@@ -63,6 +63,7 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "place": place,
         "sentence": run_words.sentence(found, place),
         "trouble": run_words.trouble_of(found),
+        "budget": run_cost.use_words(found),
         "stopped_by_connection": found.status == Run.Status.STOPPED
         and found.sync.connection.health == Connection.Health.ATTENTION,
     }

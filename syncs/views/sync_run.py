@@ -10,6 +10,7 @@ from syncadmin.teams.access import Role, TeamRequest
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import Run, Sync
+from syncs.views.run_cost import cost_words
 from syncs.views.run_words import trouble_of
 from syncs.views.sync_facts import count_of, is_first, of_sync, sent_count, target_label
 from syncs.views.syncs import show_sync
@@ -65,6 +66,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
         "target_label": target_label(sync),
         "count": count,
         "is_counted": count is not None and count.status in DONE,
+        "cost": cost_words(sync, count.planned_count) if count is not None else "",
         "other": active if active is not None and active != count else None,
         "trouble": trouble_of(count) if count is not None else None,
     }
@@ -83,6 +85,7 @@ def sync_full(request: TeamRequest, sync: Sync) -> HttpResponse:
         "sync": sync,
         "target_label": target_label(sync),
         "sent_count": sent_count(sync),
+        "cost": cost_words(sync, sent_count(sync)),
     }
     return render(request, "syncs/syncs/full.html", context)
 

@@ -98,8 +98,8 @@ def test_every_field_of_an_account_is_offered(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("target", "mode", "settings", "packings"),
     [
-        (PEOPLE, Mode.UPSERT, {}, (Packing(5000, 5000, 201), Packing(1, 25))),
-        (PEOPLE, Mode.UPSERT, {"bulk_from": 10, "batch_size": 100}, (Packing(100, 100, 10), Packing(1, 25))),
+        (PEOPLE, Mode.UPSERT, {}, (Packing(5000, 5000, 201, 12), Packing(1, 25))),
+        (PEOPLE, Mode.UPSERT, {"bulk_from": 10, "batch_size": 9}, (Packing(9, 9, 10, 12), Packing(1, 25))),
         (PEOPLE, Mode.UPSERT, {"batch_size": 1}, (Packing(1, 25),)),
         (PEOPLE, Mode.INSERT, {}, (Packing(1, 25),)),
         (PEOPLE, Mode.UPDATE, {}, (Packing(1, 25),)),
