@@ -250,10 +250,18 @@ def _mapped(one: FieldMapping) -> dict[str, str]:
         empty = f"{empty}: {_json(one.default)}"
     return {
         "field": one.field,
-        "filled": f"column {one.column}" if one.column is not None else f"always {_json(one.value)}",
+        "filled": _filled(one),
         "steps": ", ".join(step if isinstance(step, str) else _json(step) for step in one.steps),
         "empty": empty,
     }
+
+
+def _filled(one: FieldMapping) -> str:
+    if one.first_of is not None:
+        return f"the first that is not empty of {', '.join(one.first_of)}"
+    if one.template is not None:
+        return f"template {_json(one.template)}"
+    return f"column {one.column}" if one.column is not None else f"always {_json(one.value)}"
 
 
 def _json(value: Any) -> str:

@@ -6,17 +6,23 @@ from datetime import tzinfo
 
 from destinations.contract import JSON, Adapter, Field, Mode, ObjectType
 from syncs.configuration.problems import did_you_mean, listed
+from syncs.engine.mapping import columns_of
 from syncs.engine.steps import check_steps
+from syncs.engine.templates import TemplateBroken, compiled
 from syncs.engine.values import cast_column
 
 LEAVE, CLEAR, DEFAULT, ATTENTION = "leave", "clear", "default", "attention"
 SHOWN = 12  # columns in a message
+MOST_COLUMNS = 50  # of which the first that is not empty fills a field
 LONGEST_NAME = 500  # of a column or a field, as it is stored
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What fills a field: a column through its steps, or a fixed value; and what an empty value means."""
+    """What fills a field, and what an empty value means.
+
+    A column, the first of several that is not empty or a template, through steps; or a fixed value.
+    """
 
     field: str
     column: str | None = None
@@ -24,6 +30,17 @@ class Filling:
     steps: tuple[JSON, ...] = ()
     empty: str = LEAVE
     default: JSON = None
+    first_of: tuple[str, ...] = ()
+    template: str | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        return self.column is None and not self.first_of and self.template is None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it wants."""
+        return columns_of(self.column, self.first_of, self.template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +128,7 @@ def mapping_faults(
         at = ("mapping", filling.field)
         if len(filling.field) > LONGEST_NAME:
             faults.append(Fault(at, _too_long("field", filling.field)))
-        if filling.column is not None and len(filling.column) > LONGEST_NAME:
-            faults.append(Fault((*at, "column"), _too_long("column", filling.column)))
-        if filling.column is not None and columns is not None and filling.column not in columns:
-            faults.append(Fault((*at, "column"), _no_column(filling.column, columns)))
+        faults += _source_faults(filling, columns)
         faults += [Fault((*at, "steps"), fault) for fault in check_steps(list(filling.steps))]
         if known is None:
             continue
@@ -128,6 +142,31 @@ def mapping_faults(
 def primary_key_faults(primary_key: Sequence[str], columns: Sequence[str]) -> list[Fault]:
     """Whether the model returns the columns that identify a row."""
     return [Fault(("primary_key",), _no_column(name, columns)) for name in primary_key if name not in columns]
+
+
+def _source_faults(filling: Filling, columns: Sequence[str] | None) -> list[Fault]:
+    """Whether the columns that fill the field are there, and its template can be used."""
+    kind = "first_of" if filling.first_of else "column" if filling.template is None else "template"
+    at = ("mapping", filling.field, kind)
+    if kind == "template":
+        try:
+            lines = compiled(filling.template or "").lines
+        except TemplateBroken as broken:
+            return [Fault(at, str(broken))]
+        return [
+            Fault(at, f"line {line} of the template: {_no_column(name, columns)}")
+            for name, line in lines.items()
+            if columns is not None and name not in columns
+        ]
+    faults = []
+    for name in filling.columns:
+        if len(name) > LONGEST_NAME:
+            faults.append(Fault(at, _too_long("column", name)))
+        if columns is not None and name not in columns:
+            faults.append(Fault(at, _no_column(name, columns)))
+    if len(filling.columns) > MOST_COLUMNS:
+        faults.append(Fault(at, f"the first of at most {MOST_COLUMNS} columns can fill a field"))
+    return faults
 
 
 def _too_long(part: str, name: str) -> str:
@@ -183,8 +222,8 @@ def _twice(mapping: Sequence[Filling]) -> list[Fault]:
 
 def _value_faults(filling: Filling, field: Field, zone: tzinfo) -> list[Fault]:
     """Whether a fixed value, or a default, is one that the field can hold."""
-    what, value = ("value", filling.value) if filling.column is None else ("empty", filling.default)
-    if filling.column is not None and filling.empty != DEFAULT:
+    what, value = ("value", filling.value) if filling.is_fixed else ("empty", filling.default)
+    if not filling.is_fixed and filling.empty != DEFAULT:
         return []
     cast, problems = cast_column([value], field, zone=zone)
     at = ("mapping", filling.field, what)
@@ -203,11 +242,11 @@ def _key_faults(draft: Draft, target: ObjectType) -> list[Fault]:
         if filling.field not in names:
             continue
         at = ("mapping", filling.field)
-        if filling.column is None:
+        if filling.is_fixed or not filling.columns:
             message = (
                 f"`{filling.field}` tells records apart, so it needs a column, not one value for every row"
             )
-            faults.append(Fault((*at, "value"), message))
+            faults.append(Fault((*at, "value" if filling.is_fixed else "template"), message))
         elif filling.empty in (CLEAR, DEFAULT):
             message = (
                 f"`{filling.field}` tells records apart, so it can be neither cleared nor given a default"

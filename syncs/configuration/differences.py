@@ -49,9 +49,14 @@ def filled(filling: Filling | None) -> str:
     """What fills a field, for people."""
     if filling is None:
         return NOTHING
-    if filling.column is None:
+    if filling.is_fixed:
         return f"the value {_json(filling.value)}"
-    parts = [filling.column]
+    if filling.template is not None:
+        parts = [f"the template {_json(filling.template)}"]
+    elif filling.first_of:
+        parts = [f"the first of {', '.join(filling.first_of)}"]
+    else:
+        parts = [filling.column or ""]
     if filling.steps:
         parts.append(f"steps {_json(list(filling.steps))}")
     if filling.empty == DEFAULT:

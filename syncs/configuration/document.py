@@ -13,7 +13,11 @@ syncs:
     model: leads
     connection: qualified
     object: leads
-    mapping: {email: email, title: {value: VP}, phone: {column: tel, steps: [trim], empty: clear}}
+    mapping:
+      email: {first_of: [work_email, email]}
+      name: {template: "{{ given_name }} {{ family_name | upcase }}"}
+      title: {value: VP}
+      phone: {column: tel, steps: [trim, {phone: DE}], empty: clear}
 ```
 
 A document says all about what it names, down to the mapping, except for secrets, the account's own
@@ -32,6 +36,7 @@ from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
 
+FILLERS = ("column", "first_of", "template", "value")
 RULES = (LEAVE, CLEAR, ATTENTION)
 LONGEST_WINDOW = 31 * 86_400
 MOST_REQUESTS = 100_000_000
@@ -298,19 +303,20 @@ def _mapping(mapping: Section, lines: dict[tuple[str, ...], int]) -> tuple[Filli
 def _filling(key: str, part: Section) -> Filling | None:
     """What fills a field, where it is more than a column's name."""
     before = len(part.problems)
-    column, value = part.text("column"), part.tree("value")
-    steps, empty, default = part.tree("steps"), *_empty(part)
+    column, first_of, template = part.text("column"), part.texts("first_of"), part.text("template")
+    value, steps, empty, default = part.tree("value"), part.tree("steps"), *_empty(part)
     part.close()
-    if part.has("column") == part.has("value"):
-        part.wrong(part.line, f"{part.called} needs a `column` or a fixed `value`, and not both")
+    given = [name for name in FILLERS if part.has(name)]
+    if len(given) != 1:
+        part.wrong(part.line, f"{part.called} needs {listed(FILLERS)}, and only one of them")
     elif value is not None and (part.has("steps") or part.has("empty")):
-        part.wrong(part.line, f"{part.called}: `steps` and `empty` are for a column, not for a fixed value")
+        part.wrong(part.line, f"{part.called}: `steps` and `empty` are not for a fixed value")
     elif value is not None and not _is_fixed(value):
         part.wrong(
             value.line, f"{part.called}: a fixed value is a text, a number, true, false or a list of texts"
         )
-    elif value is None and column is None:
-        part.text("column", required=True)
+    elif value is None and column is None and first_of is None and template is None:
+        part.text(given[0], required=True)
     if len(part.problems) > before or (value is not None and is_broken(value)):
         return None
     if value is not None:
@@ -322,6 +328,8 @@ def _filling(key: str, part: Section) -> Filling | None:
         steps=tuple(chain) if isinstance(chain, list | tuple) else (chain,),
         empty=empty,
         default=default,
+        first_of=first_of or (),
+        template=template,
     )
 
 

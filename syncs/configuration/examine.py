@@ -12,7 +12,7 @@ from syncs.configuration import reach
 from syncs.configuration.checks import mapping_faults, primary_key_faults
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import ModelPart, Part
-from syncs.configuration.goals import ConnectionGoal, ModelGoal, SyncGoal, why_new_generation
+from syncs.configuration.goals import ConnectionGoal, ModelGoal, SyncGoal, fillings_of, why_new_generation
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.resolve import Headless, Resolver
 from syncs.models import Run, Sync
@@ -126,7 +126,7 @@ def _demand_rest(desk: Desk, part: Part, sync: Sync) -> None:
 
 
 def _demand_columns(desk: Desk, part: Part, sync: Sync, model: ModelGoal) -> None:
-    mapped = [mapping.column for mapping in sync.mappings.all() if mapping.column is not None]
+    mapped = dict.fromkeys(column for one in fillings_of(sync) for column in one.columns)
     missing = [column for column in mapped if column not in (model.columns or ())]
     if missing:
         desk.wrong(

@@ -153,11 +153,17 @@ def _sync(sync: Sync) -> dict[str, Any]:
 
 
 def _filling(mapping: FieldMapping) -> JSON:
-    if mapping.column is None:
+    found: dict[str, JSON]
+    if mapping.first_of is not None:
+        found = {"first_of": mapping.first_of}
+    elif mapping.template is not None:
+        found = {"template": mapping.template}
+    elif mapping.column is None:
         return {"value": mapping.value}
-    if not mapping.steps and mapping.empty == LEAVE:
+    elif not mapping.steps and mapping.empty == LEAVE:
         return mapping.column
-    found: dict[str, JSON] = {"column": mapping.column}
+    else:
+        found = {"column": mapping.column}
     found |= {"steps": mapping.steps} if mapping.steps else {}
     if mapping.empty == DEFAULT:
         found["empty"] = {"default": mapping.default}

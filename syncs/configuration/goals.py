@@ -278,7 +278,17 @@ def why_new_generation(**causes: bool) -> str:
 def fillings_of(sync: Sync) -> tuple[Filling, ...]:
     """The stored mapping of a sync."""
     return tuple(
-        Filling(m.field, m.column, m.value, tuple(m.steps), m.empty, m.default) for m in sync.mappings.all()
+        Filling(
+            m.field,
+            m.column,
+            m.value,
+            tuple(m.steps),
+            m.empty,
+            m.default,
+            tuple(m.first_of or ()),
+            m.template,
+        )
+        for m in sync.mappings.all()
     )
 
 
@@ -291,6 +301,8 @@ def mapping_rows(sync: Sync, fillings: tuple[Filling, ...]) -> list[FieldMapping
             position=position,
             field=one.field,
             column=one.column,
+            first_of=list(one.first_of) or None,
+            template=one.template,
             value=one.value,
             steps=list(one.steps),
             empty=one.empty,

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from syncs.configuration.write import start_generations
+from syncs.engine.mapping import columns_of
 from syncs.models import FieldMapping, LedgerEntry, QueryModel, Run, Sync
 
 
@@ -56,15 +57,17 @@ def sent_again(model: QueryModel, primary_key: Sequence[str]) -> list[Again]:
 def missing_columns(model: QueryModel, columns: Sequence[str]) -> dict[str, list[str]]:
     """The columns that syncs need and that are not among these, by the sync's name."""
     mapped = (
-        FieldMapping.objects.filter(sync__model_id=model.pk, column__isnull=False)
-        .exclude(column__in=list(columns))
+        FieldMapping.objects.filter(sync__model_id=model.pk, value__isnull=True)
         .order_by("sync__name", "position")
-        .values_list("sync__name", "column")
+        .values_list("sync__name", "column", "first_of", "template")
     )
-    found: dict[str, list[str]] = {}
-    for name, column in mapped:
-        found.setdefault(name, []).append(column or "")
-    return found
+    known = set(columns)
+    found: dict[str, dict[str, None]] = {}
+    for name, *source in mapped:
+        for column in columns_of(*source):
+            if column not in known:
+                found.setdefault(name, {})[column] = None
+    return {name: list(missing) for name, missing in found.items()}
 
 
 @transaction.atomic

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from destinations.contract import JSON, Companion, Field
 from syncs.engine import addresses, values
 from syncs.engine.keys import compound
+from syncs.engine.plain import is_empty
 from syncs.engine.steps import compile_steps
+from syncs.engine.templates import Patience, Template, TemplateBroken, compiled
 
 LEAVE, CLEAR, DEFAULT, ATTENTION = "leave", "clear", "default", "attention"
 
@@ -34,7 +36,10 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What fills one field: a column through its steps, or a fixed value."""
+    """What fills one field: a column, the first of several that is not empty, a template, or a fixed value.
+
+    All but a fixed value go through the steps.
+    """
 
     field: Field
     column: str | None = None
@@ -42,6 +47,28 @@ class Rule:
     steps: tuple[Any, ...] = ()
     empty: str = LEAVE
     default: JSON = None
+    first_of: tuple[str, ...] = ()
+    template: str | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        return self.column is None and not self.first_of and self.template is None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self.column, self.first_of, self.template)
+
+
+def columns_of(column: str | None, first_of: Sequence[str] | None, template: str | None) -> tuple[str, ...]:
+    """The columns that fill a field; none of a template that cannot be read."""
+    if column is not None:
+        return (column,)
+    if template is None:
+        return tuple(first_of or ())
+    try:
+        return compiled(template).columns
+    except TemplateBroken:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +142,13 @@ class Mapper:
     def __init__(self, shape: Shape, columns: Sequence[str], zone: tzinfo) -> None:
         self._places = {name: at for at, name in enumerate(columns)}
         for rule in shape.rules:
-            if rule.column is not None and rule.column not in self._places:
-                raise MappingBroken(
-                    f"The model no longer returns the column “{rule.column}”, which fills "
-                    f"{rule.field.label}. Whoever edits the sync must map another column, or bring it back."
-                )
+            for name in rule.columns:
+                if name not in self._places:
+                    raise MappingBroken(
+                        f"The model no longer returns the column “{name}”, which fills "
+                        f"{rule.field.label}. Whoever edits the sync must map another column, "
+                        "or bring it back."
+                    )
         for name in shape.primary_key:
             if name not in self._places:
                 raise MappingBroken(
@@ -128,7 +157,10 @@ class Mapper:
                 )
         self.shape = shape
         self._zone = zone
-        self._chains = {rule.field.key: compile_steps(rule.steps) for rule in shape.rules if rule.steps}
+        self._chains = {rule.field.key: compile_steps(rule.steps, zone) for rule in shape.rules if rule.steps}
+        self._templates = {
+            rule.field.key: (_template(rule), Patience()) for rule in shape.rules if rule.template is not None
+        }
         self._rows = _in_order([r for r in shape.rules if not shape.of_companion(r)])
         self._companions = _in_order([r for r in shape.rules if shape.of_companion(r)])
         names = [rule.field.key for rule in self._rows]
@@ -159,7 +191,7 @@ class Mapper:
     def source_values(self, row: tuple[Any, ...]) -> dict[str, JSON]:
         """The row's values in the columns that the mapping and the primary key use, for people to read."""
         names = dict.fromkeys(self.shape.primary_key)
-        names |= dict.fromkeys(rule.column for rule in self.shape.rules if rule.column is not None)
+        names |= dict.fromkeys(name for rule in self.shape.rules for name in rule.columns)
         return {name: values.jsonable(row[self._places[name]]) for name in names}
 
     def _key_texts(self, columns: list[list[Any]], flaws: dict[int, list[Flaw]]) -> list[str | None]:
@@ -184,11 +216,11 @@ class Mapper:
     ) -> list[JSON]:
         """One field's column of values, cast; flaws are added to their rows."""
         key = rule.field.key
-        if rule.column is None:
+        if rule.is_fixed:
             fixed, wrong = values.cast_column([rule.value], rule.field, zone=self._zone)
             column, problems = fixed * size, dict.fromkeys(range(size), wrong[0]) if wrong else {}
         else:
-            cells = columns[self._places[rule.column]]
+            cells = self._cells(rule, columns, size)
             chain = self._chains.get(key)
             column, problems = values.cast_column(
                 chain(cells) if chain else cells, rule.field, zone=self._zone
@@ -206,6 +238,16 @@ class Mapper:
                     )
                     flaws.setdefault(at, []).append(Flaw("empty", key, message))
         return column
+
+    def _cells(self, rule: Rule, columns: list[list[Any]], size: int) -> list[Any]:
+        """What fills the field, before its steps."""
+        if rule.column is not None:
+            return columns[self._places[rule.column]]
+        if rule.template is None:
+            return _first_filled([columns[self._places[name]] for name in rule.first_of])
+        template, patience = self._templates[rule.field.key]
+        by_name = {name: columns[at] for name, at in self._places.items()}
+        return template.fill(by_name, size, self._zone, patience)
 
     def _match_keys(self, column: list[JSON], flaws: dict[int, list[Flaw]]) -> list[str | None]:
         rule = self._rows[self._upsert_at]
@@ -261,6 +303,24 @@ class Mapper:
             return sum(map(bool, map(ne, cells, match_keys))) - keyless
         pairs = zip(cells, match_keys, strict=True)
         return sum(1 for cell, key in pairs if key is not None and values.canonical(cell) != key)
+
+
+def _template(rule: Rule) -> Template:
+    try:
+        return compiled(rule.template or "")
+    except TemplateBroken as broken:
+        raise MappingBroken(
+            f"The template that fills {rule.field.label} cannot be used. {broken} "
+            "Whoever edits the sync must correct it."
+        ) from None
+
+
+def _first_filled(columns: Sequence[list[Any]]) -> list[Any]:
+    """Of each row the first value that is not empty; the last column's where all are."""
+    found = columns[-1]
+    for column in reversed(columns[:-1]):
+        found = [other if is_empty(value) else value for value, other in zip(column, found, strict=True)]
+    return found
 
 
 def _in_order(rules: list[Rule]) -> list[Rule]:

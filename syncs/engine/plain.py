@@ -6,6 +6,7 @@ Numbers have no exponent and no trailing zeros where that stays readable (3.0 is
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -32,6 +33,18 @@ class Unfit(ValueError):
         super().__init__(says)
         self.code = code
         self.says = says
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Stands for a value that a transformation could not read: its row needs attention.
+
+    `value` is what could not be read; `code` and `says` are as in `Unfit`. Nothing transforms it further.
+    """
+
+    value: object
+    code: str
+    says: str
 
 
 def is_empty(value: object) -> bool:

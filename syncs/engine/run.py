@@ -385,6 +385,8 @@ def shape_of(sync: Sync) -> Shape:
             steps=tuple(m.steps),
             empty=m.empty,
             default=m.default,
+            first_of=tuple(m.first_of or ()),
+            template=m.template,
         )
         for m in sync.mappings.all()
     )

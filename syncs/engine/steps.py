@@ -1,30 +1,96 @@
-"""The chain of transformations of a mapped column, checked and compiled once. Pure and total.
+"""The chain of transformations of what fills a field, checked and compiled once. Pure and total.
 
-A chain is a list, as in YAML and JSON: `["trim", "lower", {"map": {"a": "b"}, "else": null}, {"replace":
-["old", "new"]}]`. Text steps leave what is not text untouched. A map looks up the plain text of any value
-("42" for the number); what it does not list stays, or becomes the `else`. An empty value stays empty, but
-for the text "" where the map lists it.
+A chain is a list, as in YAML and JSON. Each step is a name, or an object with one:
+
+- `trim`, `lower`, `upper`, `title`, `sentence`; `{"replace": ["old", "new"]}`
+- `{"extract": "[0-9]+"}`, also with a `group`; `{"replace_pattern": ["([0-9]+)km", "\\\\1"]}`
+- `{"split": ","}` makes a list, `{"split": ",", "item": 1}` gives its first part; `{"join": ", "}`
+- `{"map": {"a": "b"}}`, also with `"else": value` or `"unlisted": "attention"`
+- `phone`, or `{"phone": "DE"}` for numbers written as within a country
+- `{"parse_date": "%d.%m.%Y"}`, `{"from_zone": "Europe/Berlin"}`, `{"to_zone": …}`, `day`, `{"write_date": …}`
+- `number`, `{"number": {"thousands": ".", "decimal": ","}}`, `{"round": 2}`
+- `boolean`, `{"boolean": {"yes": ["ja"], "no": ["nein"]}}`
+
+Text steps leave what is not text untouched. A map looks up the plain text of any value ("42" for the
+number); what it does not list stays, or becomes the `else`. An empty value stays empty, but for the text ""
+where the map lists it. What a step cannot read becomes a `Misfit`, which no later step touches.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from itertools import groupby
-from types import NoneType
-from typing import Any, TypeAlias
+from typing import Any
 
 from destinations.contract import JSON
-from syncs.engine.plain import canonical, canonical_column
+from syncs.engine import step_map, step_texts, step_values
+from syncs.engine.step_texts import TEXT_STEPS, Chain, Column
 
-Column: TypeAlias = list[Any]
-Chain: TypeAlias = Callable[[Column], Column]
+Spec = dict[str, JSON]
 
-_TEXT_STEPS: dict[str, Callable[[str], str]] = {"trim": str.strip, "lower": str.lower, "upper": str.upper}
-_NAMES = (*_TEXT_STEPS, "replace", "map")
-_KNOWN = "trim, lower, upper, replace and map"
-_WRITE = {
-    "map": 'Write {"map": {"old": "new"}}.',
-    "replace": 'Write {"replace": ["old", "new"]}.',
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How a step is made of its spec, and what is wrong with one. `by_name`: its name alone will do."""
+
+    make: Callable[[Spec, tzinfo], Chain]
+    faults: Callable[[Spec], list[str]]
+    write: str
+    also: tuple[str, ...] = ()
+    by_name: bool = False
+
+
+def _none(spec: Spec) -> list[str]:
+    return []
+
+
+STEPS = {
+    "replace": Step(step_texts.make_replace, step_texts.pair_faults, '{"replace": ["old", "new"]}'),
+    "extract": Step(
+        step_texts.make_extract, step_texts.extract_faults, '{"extract": "[0-9]+"}', also=("group",)
+    ),
+    "replace_pattern": Step(
+        step_texts.make_replace_pattern,
+        step_texts.replace_pattern_faults,
+        '{"replace_pattern": ["[^0-9]+", ""]}',
+    ),
+    "split": Step(
+        step_texts.make_split, step_texts.split_faults, '{"split": ",", "item": 1}', also=("item",)
+    ),
+    "join": Step(step_texts.make_join, step_texts.join_faults, '{"join": ", "}'),
+    "map": Step(step_map.make_map, step_map.map_faults, '{"map": {"old": "new"}}', also=("else", "unlisted")),
+    "phone": Step(step_values.make_phone, step_values.phone_faults, '{"phone": "GB"}', by_name=True),
+    "parse_date": Step(
+        step_values.make_parse_date, step_values.parse_date_faults, '{"parse_date": "%d.%m.%Y"}'
+    ),
+    "from_zone": Step(
+        step_values.make_from_zone, step_values.zone_faults("from_zone"), '{"from_zone": "Europe/Berlin"}'
+    ),
+    "to_zone": Step(
+        step_values.make_to_zone, step_values.zone_faults("to_zone"), '{"to_zone": "Europe/Berlin"}'
+    ),
+    "day": Step(step_values.make_day, _none, '"day"', by_name=True),
+    "write_date": Step(
+        step_values.make_write_date, step_values.write_date_faults, '{"write_date": "%d.%m.%Y"}'
+    ),
+    "number": Step(
+        step_values.make_number,
+        step_values.number_faults,
+        '{"number": {"thousands": ".", "decimal": ","}}',
+        by_name=True,
+    ),
+    "round": Step(step_values.make_round, step_values.round_faults, '{"round": 2}'),
+    "boolean": Step(
+        step_values.make_boolean,
+        step_values.boolean_faults,
+        '{"boolean": {"yes": ["ja"], "no": ["nein"]}}',
+        by_name=True,
+    ),
 }
+NAMES = (*TEXT_STEPS, *STEPS)
+_KNOWN = f"{', '.join(NAMES[:-1])} and {NAMES[-1]}"
+_PARTS = {part: name for name, step in STEPS.items() for part in step.also}
 
 
 def check_steps(specs: JSON) -> list[str]:
@@ -34,20 +100,20 @@ def check_steps(specs: JSON) -> list[str]:
     return [f"Step {number}: {fault}" for number, spec in enumerate(specs, 1) for fault in _faults(spec)]
 
 
-def compile_steps(specs: Sequence[JSON]) -> Chain:
+def compile_steps(specs: Sequence[JSON], zone: tzinfo = UTC) -> Chain:
     """The chain as one function from column to column: never raises, keeps length and order.
 
-    The list given is never changed; it may be the one given back. ValueError with the first
-    sentence of `check_steps` if the chain is wrong.
+    The list given is never changed; it may be the one given back. Times without a zone are in `zone`.
+    ValueError with the first sentence of `check_steps` if the chain is wrong.
     """
     for fault in check_steps(specs):
         raise ValueError(fault)
     steps: list[Chain] = []
-    for is_name, group in groupby(specs, key=lambda spec: isinstance(spec, str)):
-        if is_name:
-            steps.append(_text_step([_TEXT_STEPS[name] for name in group]))
+    for is_text, group in groupby(specs, key=lambda spec: isinstance(spec, str) and spec in TEXT_STEPS):
+        if is_text:
+            steps.append(step_texts.text_step([TEXT_STEPS[name] for name in group]))
         else:
-            steps += [_replace(*spec["replace"]) if "replace" in spec else _value_map(spec) for spec in group]
+            steps += [STEPS[_verb(spec)].make(_whole(spec), zone) for spec in group]
 
     def chain(values: Column) -> Column:
         for step in steps:
@@ -57,118 +123,42 @@ def compile_steps(specs: Sequence[JSON]) -> Chain:
     return chain
 
 
-def _text_step(functions: Sequence[Callable[[str], str]]) -> Chain:
-    """Text functions in a row, as one pass over the column where it holds nothing but text."""
-
-    def step(values: Column) -> Column:
-        try:
-            cells = iter(values)
-            for function in functions:
-                cells = map(function, cells)
-            return list(cells)
-        except TypeError:  # these functions take text alone
-            pass
-        if functions == [str.strip, str.lower]:  # what most chains are
-            return [value.strip().lower() if isinstance(value, str) else value for value in values]
-        for function in functions:
-            values = [function(value) if isinstance(value, str) else value for value in values]
-        return values
-
-    return step
+def _verb(spec: Any) -> str:
+    return spec if isinstance(spec, str) else next(key for key in spec if key in STEPS)
 
 
-def _replace(old: str, new: str) -> Chain:
-    def step(values: Column) -> Column:
-        try:
-            if old not in "".join(filter(None, values)):
-                return values
-        except TypeError:  # not all is text
-            pass
-        return [value.replace(old, new) if isinstance(value, str) else value for value in values]
-
-    return step
-
-
-def _value_map(spec: dict[str, JSON]) -> Chain:
-    table = {canonical(key) or "": value for key, value in spec["map"].items()}
-    found = table.get
-    has_else = "else" in spec
-    other = spec.get("else")
-
-    def mapped(value: Any, text: str | None) -> JSON:
-        text = value if isinstance(value, str) else text
-        if text in table:
-            return table[text]
-        return other if has_else and text and not text.isspace() else value
-
-    def step(values: Column) -> Column:
-        if not set(map(type, values)) <= {str, NoneType}:
-            return list(map(mapped, values, canonical_column(values)))
-        if not has_else:
-            return list(map(found, values, values))
-        return [found(v, other) if v and not v.isspace() else found(v, v) for v in values]
-
-    return step
+def _whole(spec: Any) -> Spec:
+    return {spec: None} if isinstance(spec, str) else spec
 
 
 def _faults(spec: JSON) -> list[str]:
     """What is wrong with one step."""
     if isinstance(spec, str):
-        if spec in _TEXT_STEPS:
+        if spec in TEXT_STEPS or (spec in STEPS and STEPS[spec].by_name):
             return []
-        return [f'"{spec}" needs its values. {_WRITE[spec]}' if spec in _WRITE else _unknown(spec)]
+        if spec in STEPS:
+            return [f'"{spec}" needs its values. Write {STEPS[spec].write}.']
+        return [_unknown(spec)]
     if not isinstance(spec, dict):
         return [f"A step is a name or an object with one. The steps are {_KNOWN}."]
-    verbs = [key for key in spec if key != "else"]
+    verbs = [key for key in spec if key not in _PARTS]
     if len(verbs) != 1:
-        return [f"An object holds exactly one step ({_KNOWN}), and a map may have an else."]
+        return [f"An object holds exactly one step ({_KNOWN}), and what belongs to it."]
     verb = verbs[0]
-    if verb in _TEXT_STEPS:
+    if verb in TEXT_STEPS:
         return [f'"{verb}" takes no values: write its name alone.']
-    if verb not in _WRITE:
+    if verb not in STEPS:
         return [_unknown(verb)]
-    faults = _map_faults(spec["map"]) if verb == "map" else _replace_faults(spec["replace"])
-    if "else" in spec:
-        if verb != "map":
-            faults.append('Only a map has an "else".')
-        elif not _is_scalar(spec["else"]):
-            faults.append('The "else" must be a text, a number, true, false or null.')
-    return faults
+    if verb == "day" and spec[verb] is not None:
+        return ['"day" takes no values: write its name alone.']
+    strange = [part for part in spec if part != verb and part not in STEPS[verb].also]
+    return [
+        *STEPS[verb].faults(spec),
+        *(f'Only a {_PARTS[part]} has an "{part}".' for part in strange),
+    ]
 
 
 def _unknown(name: object) -> str:
-    near = get_close_matches(str(name).strip().lower(), _NAMES, n=1)
+    near = get_close_matches(str(name).strip().lower(), NAMES, n=1)
     hint = f'Did you mean "{near[0]}"? ' if near else ""
     return f'There is no step "{name}". {hint}The steps are {_KNOWN}.'
-
-
-def _replace_faults(pair: JSON) -> list[str]:
-    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(p, str) for p in pair):
-        return [f"A replace needs two texts, in quotes if they look like numbers. {_WRITE['replace']}"]
-    return [] if pair[0] else ["A replace needs a text to look for; an empty one is everywhere."]
-
-
-def _map_faults(table: JSON) -> list[str]:
-    if not isinstance(table, dict) or not table:
-        return [f"A map needs at least one pair of values. {_WRITE['map']}"]
-    faults: list[str] = []
-    texts: set[str] = set()
-    for key, value in table.items():
-        if key is None or isinstance(key, bool):
-            read = "null" if key is None else str(key).lower()
-            faults.append(
-                f"The map lists {read} without quotes, which is also how YAML reads yes, no, on, off and ~. "
-                "Put the value in quotes, as it is written in the data."
-            )
-            continue
-        text = canonical(key) or ""
-        if text in texts:
-            faults.append(f'The map lists "{text}" twice.')
-        texts.add(text)
-        if not _is_scalar(value):
-            faults.append(f'What the map has for "{text}" must be a text, a number, true, false or null.')
-    return faults
-
-
-def _is_scalar(value: JSON) -> bool:
-    return value is None or isinstance(value, str | int | float)

@@ -25,6 +25,7 @@ from syncs.engine.picklist import Picklist
 from syncs.engine.plain import (
     OUT_OF_RANGE,
     SAFE_INTEGER,
+    Misfit,
     Unfit,
     canonical,
     canonical_column,
@@ -74,6 +75,9 @@ def cast_column(values: Column, field: Field, *, zone: tzinfo) -> tuple[Column, 
     for index, value in enumerate(values):
         if value is None or out[index] is not None:
             continue
+        if isinstance(value, Misfit):
+            problems[index] = _problem(field, value.value, value.code, value.says)
+            continue
         try:
             out[index] = None if is_empty(value) else cell(value, zone)
         except Unfit as unfit:
@@ -90,7 +94,9 @@ def _nones(column: Column) -> int:
 
 
 def _problem(field: Field, value: object, code: str, says: str) -> Problem:
-    return Problem(code, f"{field.label or field.key}: {_shown(value)} {says}")
+    """Without a value, `says` is the whole sentence."""
+    shown = "" if value is None else f"{_shown(value)} "
+    return Problem(code, f"{field.label or field.key}: {shown}{says}")
 
 
 def _shown(value: object) -> str:

@@ -12,11 +12,15 @@ from syncs.forms.sync_words import sentence
 from syncs.models import FieldMapping
 
 COLUMN, FIELD = "column:", "field:"  # what a select's value begins with; the rest is the name as it is
+KEPT = "kept:"  # a template, or the first of several columns, from elsewhere: the rest is it as JSON
 FIXED, NAMED = "value", "name"  # a fixed value instead of a column; a field by its typed name
 TYPED = "typed"  # a column by its typed name, where there are too many to choose from in every row
 MOST_ROWS = 1_000
 PARTS = ("source", "value", "field", "name", "empty", "default", "steps")
-PLACES = {"column": "source", "steps": "source", "value": "value", "empty": "empty"}
+PLACES = dict.fromkeys(("column", "first_of", "template", "steps"), "source") | {
+    "value": "value",
+    "empty": "empty",
+}
 
 
 @dataclasses.dataclass(slots=True)
@@ -41,6 +45,31 @@ class Row:
     @property
     def column(self) -> str | None:
         return self.source.removeprefix(COLUMN) if self.source.startswith(COLUMN) else None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The `template` or `first_of` that fills the field, which cannot be edited here; else empty."""
+        loaded = _loaded(self.source.removeprefix(KEPT)) if self.source.startswith(KEPT) else None
+        if not isinstance(loaded, dict) or len(loaded) != 1:
+            return {}
+        template, first_of = loaded.get("template"), loaded.get("first_of")
+        if isinstance(template, str):
+            return {"template": template}
+        names = isinstance(first_of, list) and all(isinstance(one, str) and one for one in first_of)
+        return {"first_of": tuple(first_of)} if names and first_of else {}
+
+    @property
+    def kept_told(self) -> str:
+        """What is kept, for people: `the first of work_email, email that is not empty`."""
+        kept = self.kept
+        if "template" in kept:
+            return f"the template “{kept['template']}”"
+        return f"the first of {', '.join(kept['first_of'])} that is not empty" if kept else ""
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether its value may differ from row to row, so that it can be empty."""
+        return self.column is not None or bool(self.kept)
 
     @property
     def is_blank(self) -> bool:
@@ -112,8 +141,8 @@ def rows_of(fillings: Iterable[Filling], known: Iterable[str]) -> list[Row]:
     names = set(known)
     return [
         Row(
-            source=FIXED if one.column is None else COLUMN + one.column,
-            value=shown(one.value) if one.column is None else "",
+            source=_source(one),
+            value=shown(one.value) if one.is_fixed else "",
             field=FIELD + one.field if one.field in names else NAMED,
             name="" if one.field in names else one.field,
             empty=one.empty,
@@ -122,6 +151,13 @@ def rows_of(fillings: Iterable[Filling], known: Iterable[str]) -> list[Row]:
         )
         for one in fillings
     ]
+
+
+def _source(one: Filling) -> str:
+    if one.template is not None or one.first_of:
+        kept = {"first_of": one.first_of} if one.template is None else {"template": one.template}
+        return KEPT + orjson.dumps(kept).decode()
+    return FIXED if one.column is None else COLUMN + one.column
 
 
 def fillings(
@@ -142,15 +178,16 @@ def fillings(
             continue
         was, kind = old.get(row.key), kinds.get(row.key, Kind.TEXT)
         steps = _loaded(row.steps)
-        is_default = row.column is not None and row.empty == DEFAULT
+        is_default = row.may_differ and row.empty == DEFAULT
         found.append(
             Filling(
                 row.key,
                 column=row.column,
-                value=_typed(row.value, kind, was.value if was else None) if row.column is None else None,
-                steps=tuple(steps) if row.column is not None and isinstance(steps, list) else (),
-                empty=row.empty if row.column is not None else LEAVE,
+                value=None if row.may_differ else _typed(row.value, kind, was.value if was else None),
+                steps=tuple(steps) if row.may_differ and isinstance(steps, list) else (),
+                empty=row.empty if row.may_differ else LEAVE,
                 default=_typed(row.default, kind, was.default if was else None) if is_default else None,
+                **row.kept,
             )
         )
     return tuple(found)
@@ -185,11 +222,11 @@ def _demand_whole(row: Row) -> None:
         row.wrong("source", "Choose the column that fills it, or a fixed value.")
     elif row.source == FIXED and not row.value.strip():
         row.wrong("value", "Type the value that every row gets.")
-    elif row.source != FIXED and row.column is None:
+    elif row.source != FIXED and not row.may_differ:
         row.wrong("source", "Choose one of the columns.")
-    if row.column is not None and row.empty not in FieldMapping.Empty.values:
+    if row.may_differ and row.empty not in FieldMapping.Empty.values:
         row.wrong("empty", "Choose what an empty value means.")
-    elif row.column is not None and row.empty == DEFAULT and not row.default.strip():
+    elif row.may_differ and row.empty == DEFAULT and not row.default.strip():
         row.wrong("empty", "Type the default that stands for an empty value.")
 
 

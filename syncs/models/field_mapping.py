@@ -7,12 +7,20 @@ from syncadmin.teams.models import Team
 from syncs.models.sync import Sync
 
 LONGEST_NAME = 500  # of a column or a field
+SOURCES = ("column", "first_of", "template", "value")
+
+
+def _only(name: str) -> Q:
+    return Q(**{f"{one}__isnull": one != name for one in SOURCES})
 
 
 class FieldMapping(models.Model):
-    """A column, or a fixed value, that fills a field; and what an empty value means.
+    """What fills a field, and what an empty value means.
 
-    `steps` is the chain of transformations, as `engine/mapping.py` reads it: ["trim", "lower",
+    Exactly one of these fills it: `column`; `first_of`, columns of which the first that is not empty does;
+    `template`, in Liquid; `value`, the same for every row.
+
+    `steps` is the chain of transformations, as `engine/steps.py` reads it: ["trim", "lower",
     {"map": {"a": "b"}}]. `default` is used where `empty` is DEFAULT.
     """
 
@@ -27,6 +35,8 @@ class FieldMapping(models.Model):
     position = models.PositiveSmallIntegerField()
     field = models.CharField(max_length=LONGEST_NAME)
     column = models.CharField(max_length=LONGEST_NAME, null=True, blank=True)
+    first_of = models.JSONField(null=True, blank=True)
+    template = models.TextField(null=True, blank=True)
     value = models.JSONField(null=True, blank=True)
     steps = models.JSONField(default=list, blank=True)
     empty = models.CharField(max_length=10, choices=Empty, default=Empty.LEAVE)
@@ -41,11 +51,12 @@ class FieldMapping(models.Model):
                 violation_error_message="This field is mapped twice.",
             ),
             models.CheckConstraint(
-                condition=Q(column__isnull=True) ^ Q(value__isnull=True),
-                name="mapping_is_column_or_value",
-                violation_error_message="Give a column or a value, not both.",
+                condition=_only("column") | _only("first_of") | _only("template") | _only("value"),
+                name="mapping_has_one_source",
+                violation_error_message="Give only one of column, first_of, template and value.",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.column or self.value!r} → {self.field}"
+        given = [one for one in (self.column, self.first_of, self.template) if one is not None]
+        return f"{given[0] if given else repr(self.value)} → {self.field}"

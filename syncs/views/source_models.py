@@ -10,8 +10,9 @@ from django.utils.html import format_html, format_html_join
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import TeamRequest
 from syncs.configuration.checks import primary_key_faults
+from syncs.configuration.models import missing_columns
 from syncs.forms.sync_words import sentence
-from syncs.models import FieldMapping, QueryModel, Source
+from syncs.models import QueryModel, Source
 from syncs.sources.base import Reader, SourceError
 from syncs.views.source_health import Unreachable, quick_reader
 
@@ -61,8 +62,7 @@ def _fault(reader: Reader, model: QueryModel) -> str:
         return sentence(str(error))
     if faults := primary_key_faults(model.primary_key, names):
         return sentence(faults[0].message)
-    wanted = FieldMapping.objects.filter(sync__model=model, column__isnull=False)
-    for column, sync in wanted.exclude(column__in=names).values_list("column", "sync__name")[:1]:
+    for sync, (column, *_) in missing_columns(model, names).items():
         return f"It no longer returns the column “{column}”, which the sync {sync} needs."
     return ""
 

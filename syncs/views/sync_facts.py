@@ -62,7 +62,7 @@ def in_words(rows: Iterable[Row], fields: Iterable[Field]) -> list[Mapped]:
     known = {field.key: field for field in fields}
     words = {policy.value: told for policy, told in EMPTY.items()}
     return [
-        Mapped(known.get(row.key), row.key, row, words.get(row.empty, "") if row.column is not None else "")
+        Mapped(known.get(row.key), row.key, row, words.get(row.empty, "") if row.may_differ else "")
         for row in rows
     ]
 

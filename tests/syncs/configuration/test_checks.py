@@ -157,6 +157,37 @@ def test_a_column_that_the_query_does_not_return_names_the_near_miss() -> None:
     assert message == "the model's query returns no column `lastname`; did you mean `last_name`?"
 
 
+def test_columns_of_a_template_and_of_the_first_of_several_are_checked() -> None:
+    template = Filling("last_name", template="x\n{{ lastname | upcase }} {{ email }}")
+    at, message = only(faults(EMAIL, template))
+    assert at == ("mapping", "last_name", "template")
+    assert message.startswith(
+        "line 2 of the template: the model's query returns no column `lastname`; did you"
+    )
+    assert message.endswith("mean `last_name`?")
+    assert faults(EMAIL, template, columns=None) == []
+
+    at, message = only(faults(EMAIL, Filling("last_name", first_of=("last_name", "scor"))))
+    assert at == ("mapping", "last_name", "first_of")
+    assert message == "the model's query returns no column `scor`; did you mean `score`?"
+    many = Filling("last_name", first_of=("last_name",) * 51)
+    assert only(faults(EMAIL, many))[1] == "the first of at most 50 columns can fill a field"
+
+
+def test_a_broken_template_is_told_with_its_line() -> None:
+    at, message = only(faults(EMAIL, Filling("last_name", template="a\n{{ b | upcas }}")))
+    assert at == ("mapping", "last_name", "template")
+    assert message == 'Line 2 of the template: there is no filter "upcas". Did you mean "upcase"?'
+
+
+def test_the_key_may_come_from_a_template_that_has_a_column() -> None:
+    assert faults(Filling("email", template="{{ email }}")) == []
+    assert faults(Filling("email", first_of=("email", "web"))) == []
+    at, message = only(faults(Filling("email", template="bob@acme.com")))
+    assert at == ("mapping", "email", "template")
+    assert "tells records apart" in message
+
+
 def test_names_longer_than_can_be_stored_are_told() -> None:
     assert {FieldMapping._meta.get_field(part).max_length for part in ("field", "column")} == {LONGEST_NAME}
     name = "c" * (LONGEST_NAME + 1)

@@ -60,6 +60,26 @@ def changed(old: str, new: str) -> str:
     return WHOLE.replace(old, new)
 
 
+def test_a_template_and_the_first_of_several_columns_fill_fields() -> None:
+    document, problems = read_text(
+        changed(
+            'title: {value: "VP"}',
+            """\
+title: {first_of: [a, on], steps: [{boolean: {yes: [ja], no: ["no"]}}], empty: attention}
+      company:
+        template: |
+          {{ a }}
+          {{ b }}
+        steps: [trim]""",
+        )
+    )
+    assert problems == []
+    title, company = document.syncs[0].draft.mapping[3:5]
+    steps = ({"boolean": {"yes": ["ja"], "no": ["no"]}},)
+    assert title == Filling("title", first_of=("a", "on"), steps=steps, empty="attention")
+    assert company == Filling("company", template="{{ a }}\n{{ b }}\n", steps=("trim",))
+
+
 def test_a_whole_document_is_read() -> None:
     document, problems = read_text(WHOLE)
 
@@ -156,10 +176,14 @@ def test_an_unknown_key_names_its_line_and_what_was_meant() -> None:
             '{value: "VP"}',
             "{value: VP, column: title}",
             32,
-            "needs a `column` or a fixed `value`, and not both",
+            "needs `column`, `first_of`, `template` or `value`, and only one of them",
         ),
-        ('{value: "VP"}', "{steps: [trim]}", 32, "needs a `column` or a fixed `value`, and not both"),
-        ('{value: "VP"}', "{value: VP, empty: clear}", 32, "are for a column, not for a fixed value"),
+        ('{value: "VP"}', "{steps: [trim]}", 32, "and only one of them"),
+        ('{value: "VP"}', "{template: x, first_of: [a]}", 32, "and only one of them"),
+        ('{value: "VP"}', "{template: }", 32, "`template` of field title of mapping"),
+        ('{value: "VP"}', "{first_of: [a, {b: c}]}", 32, "must be a text or a list of texts"),
+        ('{value: "VP"}', "{first_of: []}", 32, "must be a text or a list of texts"),
+        ('{value: "VP"}', "{value: VP, empty: clear}", 32, "are not for a fixed value"),
         ('{value: "VP"}', "{value: {a: b}}", 32, "a fixed value is a text, a number, true, false or a list"),
         ('{value: "VP"}', "{value: }", 32, "a fixed value is a text, a number, true, false or a list"),
         (

@@ -70,6 +70,10 @@ syncs:
       title: {value: "true"}
       Lead_Score__c: {value: 7.5}
       company.industry: {column: dollar, empty: attention}
+      company.name:
+        template: "{{ email }}\\n  $${x} {{ ['dollar'] | upcase }}"
+        steps: [{replace_pattern: ['([0-9]+)', '\\1;']}, {boolean: {yes: ["ja"], no: ["no"]}}]
+      phone: {first_of: [b, dollar], steps: [{phone: DE}], empty: clear}
   two: {model: people, connection: first, object: companies, mapping: {domain: email}}
 """
 
@@ -78,7 +82,8 @@ syncs:
 def rich(db: None, files: object, qualified: responses.RequestsMock) -> Team:
     from tests.syncs.configuration.conftest import listing
 
-    listing(qualified, "http://127.0.0.1:9001")
+    more = {"leads": ("phone", "Phone", "string"), "companies": ("name", "Name", "string")}
+    listing(qualified, "http://127.0.0.1:9001", **more)
     apply(RICH.replace("${NOBODY}", "$${NOBODY}"), {"KEY": "k3y-of-acme"})
     return Team.objects.get()
 
@@ -123,7 +128,7 @@ def contents(team: Team) -> object:
         ),
         list(
             FieldMapping.objects.order_by("sync__name", "position").values_list(
-                "field", "column", "value", "steps", "empty", "default"
+                "field", "column", "first_of", "template", "value", "steps", "empty", "default"
             )
         ),
     )

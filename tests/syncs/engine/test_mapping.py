@@ -115,6 +115,69 @@ def test_a_fixed_value_fills_every_row() -> None:
     assert [record(shape(fixed), found, at)["name"] for at in (0, 1)] == ["VP", "VP"]
 
 
+def test_the_first_of_several_columns_that_is_not_empty_fills_a_field() -> None:
+    rule = Rule(NAME.field, first_of=("name", "city", "site"), steps=("trim",), empty="attention")
+    rows = [(1, "a@b.com", " Zoë "), (2, "b@b.com", " ", None, 7), (3, "c@b.com", "", None, None, "x")]
+    found = mapped(shape(rule), *rows, (4, "d@b.com", None, None, float("nan"), ""))
+
+    assert [record(shape(rule), found, at)["name"] for at in range(4)] == ["Zoë", "7", "x", None]
+    assert codes(found, 3) == ["empty"]
+
+
+def test_a_template_fills_a_field_from_all_columns() -> None:
+    rule = Rule(NAME.field, template="{{ name }} of {{ city | upcase }}", steps=("trim",))
+    found = mapped(shape(rule), (1, "a@b.com", "Bob", None, "Pune"), (2, "b@b.com", "Al", None, b"x"))
+
+    assert record(shape(rule), found)["name"] == "Bob of PUNE"
+    assert codes(found, 1) == ["binary"]
+    assert found.flaws[1][0].message.startswith("Name: the template fails: a value is binary data")
+
+
+def test_what_a_step_cannot_read_is_a_flaw_of_its_row() -> None:
+    rule = Rule(Field("phone", "Phone", Kind.PHONE), "name", steps=({"phone": "DE"},), empty="default")
+    found = mapped(shape(rule), (1, "a@b.com", "0151 12345678"), (2, "b@b.com", "call me"))
+
+    assert record(shape(rule), found)["phone"] == "+4915112345678"
+    assert found.flaws[1][0].message.startswith('Phone: "call me" is not a phone number, read in DE.')
+
+
+@given(COLUMNS)
+def test_equal_mappings_give_equal_records_however_they_are_written(cells: list[Any]) -> None:
+    """So nothing is sent again because a mapping is written in another way."""
+    rows = [(at, "a@b.com", cell) for at, cell in enumerate(cells)]
+    if not rows:
+        return
+    one = mapped(shape(Rule(NAME.field, "name", steps=("trim", "lower"))), *rows)
+    other = mapped(shape(Rule(NAME.field, first_of=("name",), steps=("trim", "trim", "lower"))), *rows)
+
+    assert lines_of(one.records) == lines_of(other.records)
+    assert one.flaws == other.flaws
+
+
+@given(COLUMNS, st.randoms(use_true_random=False))
+def test_the_order_of_columns_does_not_matter_to_templates_and_steps(
+    cells: list[Any], random: Random
+) -> None:
+    rules = shape(
+        Rule(NAME.field, template="{{ name }}-{{ city }}"),
+        Rule(SCORE.field, first_of=("score", "name"), steps=("number", {"round": 1})),
+    )
+    rows = [(1, "a@b.com", cell, cell, cell, None) for cell in cells]
+    if not rows:
+        return
+    places = random.sample(range(len(COLUMN_NAMES)), len(COLUMN_NAMES))
+    found = mapped(rules, *rows)
+    other = mapped(
+        rules,
+        *[tuple(row[at] for at in places) for row in rows],
+        columns=tuple(COLUMN_NAMES[at] for at in places),
+    )
+
+    assert lines_of(other.records) == lines_of(found.records)
+    assert sorted(other.flaws) == sorted(found.flaws)
+    assert all(other.flaws[at] == found.flaws[at] for at in found.flaws)
+
+
 def test_a_fixed_value_that_does_not_fit_is_a_flaw_of_every_row() -> None:
     fixed = Rule(Field("score", "Score", Kind.NUMBER), value="many")
     found = mapped(shape(fixed), (1, "a@b.com"), (2, "c@d.com"))
@@ -273,6 +336,20 @@ def test_a_column_that_is_gone_is_told_before_any_row(gone: str, says: str) -> N
     columns = [name for name in COLUMN_NAMES if name != gone]
     with pytest.raises(MappingBroken, match=says):
         Mapper(shape(NAME), columns, UTC)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Rule(NAME.field, template="{{ mail }}{{ given }}"), Rule(NAME.field, first_of=("mail", "given"))],
+)
+def test_a_column_that_a_template_or_the_first_of_several_wants_is_told_when_it_is_gone(rule: Rule) -> None:
+    with pytest.raises(MappingBroken, match="“given”, which fills Name"):
+        Mapper(shape(rule), COLUMN_NAMES, UTC)
+
+
+def test_a_template_that_cannot_be_used_is_told_before_any_row() -> None:
+    with pytest.raises(MappingBroken, match=r"The template that fills Name cannot be used\. Line 1"):
+        Mapper(shape(Rule(NAME.field, template="{{ mail ")), COLUMN_NAMES, UTC)
 
 
 def test_people_see_the_columns_that_are_used_and_no_others() -> None:

@@ -1,5 +1,7 @@
 """The pages about syncs. Alice owns the team, Bob may only look, Charlie is of another team."""
 
+import html
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -331,6 +333,44 @@ def test_transformations_from_elsewhere_survive_the_form(page, sync):
     edit_mapping(page, sync, EMAIL, kept)
     page.post("sync_edit", sync.public_id, name=sync.name, action="save")
     assert sync.mappings.get(field="first_name").steps == ["trim", {"map": {"a": "b"}}]
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ({"template": "{{ given_name }}\n{{ title | upcase }} & “x”"}, "the template “{{ given_name }}"),
+        ({"first_of": ["given_name", "title"]}, "the first of given_name, title that is not empty"),
+    ],
+)
+def test_templates_and_the_first_of_several_columns_survive_the_form(page, sync, kept, told):
+    sync.mappings.filter(field="first_name").update(
+        column=None, steps=["trim"], empty="default", default="-", **kept
+    )
+    text = page.get("sync_edit_mapping", sync.public_id)
+    assert f"Filled by <bdi>{told}" in text
+    assert told in page.get("sync", sync.public_id)
+    shown = re.search(r'<option value="(kept:[^"]+)" class="kept" selected>', text)[1]
+    row = {"source": html.unescape(shown), "field": "field:first_name", "steps": '["trim"]'}
+    edit_mapping(page, sync, EMAIL, row | {"empty": "clear"})
+    assert told in page.get("sync_edit", sync.public_id)
+    page.post("sync_edit", sync.public_id, name=sync.name, action="save")
+
+    saved = sync.mappings.get(field="first_name")
+    assert (saved.column, saved.value, saved.steps, saved.empty) == (None, None, ["trim"], "clear")
+    assert {name: getattr(saved, name) for name in ("template", "first_of")} == {
+        "template": None,
+        "first_of": None,
+    } | kept
+
+
+def test_a_kept_template_whose_column_is_gone_is_told_at_its_row(page, sync):
+    row = {"source": 'kept:{"template":"{{ given_nam }}"}', "field": "field:first_name"}
+    answer = edit_mapping(page, sync, EMAIL, row)
+    text = html.unescape(answer.content.decode())
+    assert "Line 1 of the template: the model's query returns no column “given_nam”; did you" in text
+    for broken in ("kept:", "kept:[]", 'kept:{"value":1}', 'kept:{"first_of":[]}', 'kept:{"first_of":[1]}'):
+        answer = edit_mapping(page, sync, EMAIL, row | {"source": broken})
+        assert "Choose one of the columns." in answer.content.decode()
 
 
 def test_a_change_that_sends_all_rows_again_is_asked_about_with_their_number(page, sync, sandbox):
