@@ -9,12 +9,12 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from destinations import registry
 from destinations.admin.standing import budget_lines, outage_words
-from destinations.models import Connection, Exchange, RemoteAccount
+from destinations.models import Connection, Exchange, OAuthToken, RemoteAccount
 from syncadmin.lib.history import (
     HistoryAdmin,
     list_of,
@@ -71,7 +71,7 @@ class ConnectionAdmin(HistoryAdmin):
     ordering = ("name", "pk")
     fieldsets = (
         (None, {"fields": ("name", "team_name", "service", "of_account")}),
-        ("Health", {"fields": ("health_label", "health_reason", "checked", "last_good")}),
+        ("Health", {"fields": ("health_label", "health_reason", "checked", "last_good", "signed_in")}),
         ("Account", {"fields": ("outage", "limits")}),
         ("Settings", {"fields": ("options_shown", "secrets", "known_fields")}),
         ("For the record", {"classes": ("collapse",), "fields": ("public_id", "created", "updated")}),
@@ -111,6 +111,23 @@ class ConnectionAdmin(HistoryAdmin):
     @admin.display(description="Last found working")
     def last_good(self, connection: Connection) -> SafeString | str:
         return moment(connection.last_good_at)
+
+    @admin.display(description="Sign-in")
+    def signed_in(self, connection: Connection) -> SafeString | str:
+        if connection.sign_in != Connection.SignIn.OAUTH:
+            return "By API key"
+        token = OAuthToken.objects.filter(connection=connection).defer("sealed_tokens").first()
+        if token is None:
+            return tag("Nobody has signed in yet", Tone.BAD)
+        if token.refused_reason:
+            return format_html("{} {}", tag("No longer good", Tone.BAD), token.refused_reason)
+        return format_html(
+            "Signed in {}, renewed {}, good until {}; may {}",
+            moment(token.signed_in_at),
+            moment(token.renewed_at) if token.renewed_at else "not yet",
+            moment(token.expires_at),
+            token.scopes or "what the service does not tell",
+        )
 
     @admin.display(description="Outage")
     def outage(self, connection: Connection) -> str:

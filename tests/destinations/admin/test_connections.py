@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 from django.utils import timezone
 
-from destinations import budget, pacing, registry
+from destinations import budget, oauth, pacing, registry
 from destinations.admin.standing import budget_lines, outage_words
-from destinations.models import Connection, RemoteAccount
+from destinations.models import Connection, OAuthToken, RemoteAccount
 from syncadmin.lib.history import list_of, page_of
 from syncadmin.lib.redact import HIDDEN
 from tests.syncs.admin.test_pages import listed, text_of
@@ -40,6 +41,28 @@ def test_a_connection_tells_its_health_and_where_its_account_stands(
     assert "Outage: No outage is known." in told
     assert "requests in flight at once" in told
     assert "Stored, encrypted; never shown" in told
+
+
+def test_a_sign_in_is_told_without_its_tokens(staff_client: Client, connection: Connection):
+    Connection.objects.filter(pk=connection.pk).update(sign_in=Connection.SignIn.OAUTH)
+    told = text_of(staff_client.get(page_of(connection)).text)
+    assert "Sign-in: Nobody has signed in yet" in told
+
+    tokens = {"access_token": "access-hush", "refresh_token": "refresh-hush", "scope": "people:read"}
+    token = oauth.store(connection, tokens)
+    page = staff_client.get(page_of(connection)).text
+    assert "renewed not yet, good until" in text_of(page)
+    assert "may people:read" in text_of(page)
+    for secret in ("access-hush", "refresh-hush", token.sealed_tokens):
+        assert secret not in page
+
+    OAuthToken.objects.update(refused_reason="It was revoked.")
+    told = text_of(staff_client.get(page_of(connection)).text)
+    assert "Sign-in: No longer good It was revoked." in told
+
+
+def test_tokens_have_no_pages_of_their_own():
+    assert OAuthToken not in admin.site._registry
 
 
 def test_settings_that_look_like_secrets_are_hidden(staff_client: Client, connection: Connection):
