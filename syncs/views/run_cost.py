@@ -21,7 +21,7 @@ def cost_words(sync: Sync, rows: int) -> str:
     calls = ceil(rows / packing.per_call)
     requests = calls * packing.requests
     called = _counted(calls, "job" if packing.requests > 1 else "call")
-    what = f"About {rows:,} {target.label.lower()} go in {called}"
+    what = f"About {rows:,} {target.label.lower()} go in {called}" if rows > 1 else f"1 row goes in {called}"
     if packing.requests > 1:
         what += f" of about {packing.requests} requests each"
     try:
