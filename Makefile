@@ -58,7 +58,8 @@ screenshots: setup-dev  ## Take the screenshots of the README anew (needs Chromi
 	@mkdir -p .github/screenshots
 	CI=true $(RUN) -m pytest -q tests/journeys/screenshots.py
 
-bench: setup-dev  ## Measure planning and delivery; prints a table
+bench: setup-dev  ## Measure mapping, planning and delivery; prints tables
+	$(RUN) -m tests.benchmarks.mapping
 	$(RUN) -m tests.benchmarks
 
 UV := $(shell command -v uv)

@@ -1,19 +1,25 @@
 """The chain of transformations of a mapped column."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncs.engine import steps
 from syncs.engine.plain import Misfit
 from syncs.engine.steps import STEPS as KNOWN
 from syncs.engine.steps import check_steps, compile_steps
+from syncs.engine.templates import Template
 from tests.syncs.engine.anything import COLUMNS
 
+README = Path(__file__).resolve().parents[3] / "README.md"
 TEXT = st.text("ab \u00dfA", max_size=3)
 STEPS = st.one_of(
     st.sampled_from(["trim", "lower", "upper", "title", "sentence", "phone", "day", "number", "boolean"]),
@@ -220,11 +226,16 @@ def test_times_without_a_zone_are_in_the_sources() -> None:
     assert step(["2026-11-21T22:00:00"]) == [datetime(2026, 11, 22, 3, tzinfo=UTC)]
 
 
-def test_every_step_is_told_of_in_the_modules_words() -> None:
-    from syncs.engine import steps
+@pytest.mark.parametrize("text", [str(steps.__doc__), README.read_text()], ids=["module", "README"])
+def test_every_step_is_told_of(text: str) -> None:
+    assert [name for name in KNOWN if not re.search(rf"[`{{\"]{name}[`\":]", text)] == []
 
-    assert steps.__doc__ is not None
-    assert [name for name in KNOWN if name not in steps.__doc__] == []
+
+def test_the_readmes_mapping_passes_the_checks() -> None:
+    (sample,) = re.findall(r"```yaml\nmapping:\n(.*?)```", README.read_text(), re.DOTALL)
+    mapping = yaml.safe_load(sample)
+    assert [fault for one in mapping.values() for fault in check_steps(one.get("steps", []))] == []
+    assert Template(mapping["name"]["template"]).columns == ("given_name", "Family Name")
 
 
 @given(st.lists(STEPS, max_size=4), COLUMNS)
