@@ -65,6 +65,7 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         companion=companion_of(work),
         more_rows=MORE_ROWS,
         remarks=[(one, _remark(one)) for one in fields if one.help or _remark(one)],
+        has_seeds=work.target is not None and bool(work.target.seeds),
         open_prefix=work.target.open_prefix if work.target is not None else "",
     )
 
