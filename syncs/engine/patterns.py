@@ -20,6 +20,8 @@ LONGEST_TEXT = 10_000
 MOST_INSTRUCTIONS = 1_000
 MOST_TRIES = 1_000_000  # of Python's engine with one text: about 20 milliseconds
 MOST_STEPS = 1_000_000  # of this one: about a second
+_MOST_NESTED = 20  # times that something of many ways may repeat, to be given to Python's engine
+_NO_END = 1e300
 
 _REFUSED = {
     sre.GROUPREF: "a reference back, such as \\1",
@@ -311,7 +313,7 @@ def _ways(tree: Any) -> tuple[float, int]:
             inner = _repeated(*given)
         else:
             continue
-        count, degree = min(count * inner[0], 1e300), degree + inner[1]
+        count, degree = min(count * inner[0], _NO_END), degree + inner[1]
     return count, degree
 
 
@@ -319,9 +321,12 @@ def _repeated(least: int, most: Any, tree: Any) -> tuple[float, int]:
     count, degree = _ways(tree)
     if (count, degree) == (1.0, 0):
         return (1.0, 1) if most is sre.MAXREPEAT else (float(most - least + 1), 0)
-    if most is sre.MAXREPEAT or most > 20:
-        return (1e300, 0)
-    return min((count + 1) ** min(most, 900 // max(1, int(count).bit_length())), 1e300), degree * most
+    if most is sre.MAXREPEAT or most > _MOST_NESTED:
+        return (_NO_END, 0)
+    try:
+        return min((count + 1) ** most, _NO_END), degree * most
+    except OverflowError:
+        return (_NO_END, 0)
 
 
 def _quick_length(ways: tuple[float, int]) -> int:

@@ -23,6 +23,7 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 from syncs.engine.plain import Misfit, Unfit, is_broken, is_empty, plain_text
 
 LONGEST_TEMPLATE = 10_000  # characters, as are all lengths of texts here
+MOST_TAGS = 500
 LONGEST_TEXT = 20_000
 MOST_ITEMS = 1_000  # of a list, and rounds of a loop
 MOST_STEPS = 10_000  # nodes and filters for one row
@@ -77,6 +78,10 @@ class Template:
             raise TemplateBroken(f"The template is longer than {LONGEST_TEMPLATE:,} characters.")
         if is_broken(source):
             raise TemplateBroken("The template holds a NUL or half a character.")
+        if (
+            source.count("{{") + source.count("{%") > MOST_TAGS
+        ):  # reading them takes the square of their number
+            raise TemplateBroken(f"The template holds more than {MOST_TAGS} tags.")
         try:
             self._bound = _ENVIRONMENT.from_string(source)
             told = self._bound.analyze(include_partials=False)
@@ -119,6 +124,9 @@ class Template:
                 out.append(Misfit(None, "template", f"the template fails. {_sentence(error)}"))
             except Unfit as unfit:
                 out.append(Misfit(None, unfit.code, f"the template fails: a value {unfit.says}"))
+            except UnicodeEncodeError:
+                says = "the template fails: its text holds half a character. Remove it at the source."
+                out.append(Misfit(None, "broken_text", says))
             except Exception:  # filters raise anything where a value is not what they want
                 out.append(Misfit(None, "template", f"the template fails: {_UNWORKABLE}"))
         return out

@@ -32,6 +32,7 @@ TITLES = {
     "not_a_domain": "Not a domain",
     "not_a_list": "Not a list",
     "not_a_number": "Not a number",
+    "not_a_phone": "Not a phone number",
     "not_a_time": "Not a time",
     "not_an_email": "Not an e-mail address",
     "not_finite": "A number without end",
@@ -41,10 +42,14 @@ TITLES = {
     "rekeyed": "The old record stays at the destination",
     "repeated_primary_key": "A primary key that several rows share",
     "same_as": "The same record twice",
+    "template": "The template fails",
+    "template_limit": "Too much for the template",
+    "too_costly": "Too much for the regular expression",
     "too_deep": "Nested too deeply",
     "too_long": "Too long",
     "unknown_field": "Refused: an unknown field",
     "unknown_type": "A type that cannot be sent",
+    "unlisted": "Not in the value map",
 }
 MOST_GROUPS = 200
 

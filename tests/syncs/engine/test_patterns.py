@@ -54,7 +54,19 @@ def test_both_ways_find_the_same(text_of_pattern: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+b", "(a|a)+b", "(a|aa)+b", "([a-z]+)*b".replace("*", "+"), "a?" * 40 + "a" * 40 + "b"]
+    "pattern",
+    [
+        "(a+)+b",
+        "(a|a)+b",
+        "(a|aa)+b",
+        "([a-z]+)+b",
+        "a?" * 40 + "a" * 40 + "b",
+        "((a|aa){1,9}){1,9}b",
+        "((a+){1,9}c?){1,9}b",
+        "(a|aa){30}b",
+        "a+" * 30 + "b",
+        "(?:(?:a?){1}a?a){1,20}(a|aa|aaa){1,20}b",
+    ],
 )
 def test_patterns_that_would_run_for_ever_come_to_an_end(pattern: str) -> None:
     compiled = Pattern(pattern)

@@ -55,6 +55,7 @@ def test_a_template_makes_a_text_of_a_row(source: str, columns: dict[str, Any], 
         ("{{ [a] }}", "must stand there in quotes"),
         ("{% if a %}" * 30, "block nesting limit reached."),
         ("x" * 10_001, "longer than 10,000"),
+        ("{{" * 5_000, "more than 500 tags"),
         ("\0", "The template holds a NUL"),
     ],
 )
