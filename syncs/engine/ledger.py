@@ -207,6 +207,37 @@ def _fold_batch(run: Run, batch: Batch, lease: Lease, settle_seconds: float) -> 
             upsert.run(rows)
 
 
+def accept_late(batch: Batch, accepted: Mapping[int, str]) -> None:
+    """A job told of these positions, with their remote ids, after its run had ended in doubt of them.
+
+    In the caller's transaction. What the ledger no longer has in doubt since that run stays as it is.
+    """
+    run, payload, part = batch.run, Payload(bytes(batch.payload)), int(batch.stage == Batch.Stage.COMPANIONS)
+    is_lost = read_outcomes(bytes(batch.outcomes)).lost
+    found = {at: payload.row(at) for at in accepted}
+    keys = dict(zip(found, ledger_keys([row.key_text for row in found.values()], part), strict=True))
+    doubted = LedgerEntry.objects.filter(
+        sync_id=run.sync_id, generation=run.generation, run_number=run.number, fingerprint__isnull=True
+    )
+    settles: dict[bytes, datetime | None] = {}
+    for n in range(0, len(keys), LOOKUP):
+        chunk = doubted.filter(key__in=list(keys.values())[n : n + LOOKUP])
+        settles.update((bytes(key), at) for key, at in chunk.values_list("key", "settles_at"))
+    now = bulk.moment(timezone.now())
+    ACCEPTED.run(
+        [
+            (
+                *(run.team_id, run.sync_id, run.generation, keys[at], row.key_text, part, row.match_key),
+                *(run.number, accepted[at], 0, row.fingerprint),
+                _packed(row.record) if run.sync.keep_records else None,
+                *(now, bulk.moment(settles[keys[at]]) if is_lost else None),
+            )
+            for at, row in found.items()
+            if keys[at] in settles
+        ]
+    )
+
+
 def _packed(record: Mapping[str, JSON]) -> bytes:
     """As `zlib.compress` would, with a window that fits a record: to set up its own takes thrice the time."""
     pack = zlib.compressobj(1, zlib.DEFLATED, 12, 5)

@@ -2,25 +2,27 @@
 
 **Jobs** that a run handed over and did not wait for: it was cancelled or stopped, or could not look at them
 too often. The sync's next run makes no plan before they are over, or so old that nobody waits for a job any
-more. Their rows are in doubt, and so planned again.
+more. Their rows are in doubt, and so planned again, but for those that the job is found to have accepted.
 
 **Requests** whose answer was lost have a settling time. The ledger has it by row (`settles_at`); here it is
 by upsert key, as another row may have taken over the key since.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import cast
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from destinations import connect
-from destinations.contract import Pending
+from destinations.contract import Outcome, Pending, Verdict
 from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
 from destinations.models import Exchange
-from syncs.engine import answers, keys
+from syncs.engine import answers, keys, ledger
 from syncs.engine.allowance import Allowance
 from syncs.engine.batches import Payload, read_outcomes
 from syncs.engine.calls import Answer, Rest, Way, make
@@ -102,6 +104,7 @@ def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapt
     held = Held(batch, Payload(bytes(batch.payload)), journal)
     adapter = open_adapter(held.call_id)
     due_at = timezone.now()
+    accepted: dict[int, str] = {}
     if not _is_too_old(held, way, due_at):
         out = journal.left[0]
         answer = make(adapter, way.target(batch.object_key), held, way.mode, out, leaving=True)
@@ -113,11 +116,16 @@ def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapt
         )
         Exchange.objects.bulk_create(seen)
         due_at += timedelta(seconds=_enter(held, answer, way, allowance))
+        if not isinstance(answer, Pending | Exception):
+            told = zip(journal.positions(out), cast("Sequence[Outcome]", answer), strict=True)
+            accepted = {at: one.remote_id for at, one in told if one.verdict is Verdict.ACCEPTED}
     else:
         journal.left.pop(0)
     is_left = bool(journal.left)
     with transaction.atomic():
         lease.fence()
+        if accepted:
+            ledger.accept_late(batch, accepted)
         Batch.objects.filter(pk=batch.pk).update(
             journal=journal.write_left(), due_at=due_at, left_at=batch.left_at if is_left else None
         )

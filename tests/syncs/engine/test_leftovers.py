@@ -59,6 +59,19 @@ def test_the_next_run_waits_for_the_job_and_then_sends_the_value_of_now(scene: S
     assert scene.requests() == []
 
 
+def test_what_the_job_is_found_to_have_accepted_is_not_sent_again(scene: Scene, left: Run) -> None:
+    release(scene, after=1)
+
+    run = scene.finish()
+
+    assert counts(run) == {"read": 2, "unchanged": 2}
+    assert all(request.startswith(LOOK) for request in scene.requests())
+    assert scene.lead(1)["title"] == "B"
+    scene.change(1, title="A")
+    assert counts(scene.finish()) == {"read": 2, "unchanged": 1, "planned": 1, "accepted": 1}
+    assert scene.lead(1)["title"] == "A"
+
+
 def test_a_dry_run_waits_for_nothing(scene: Scene, left: Run) -> None:
     assert counts(scene.finish(dry_run=True))["planned"] == 1
     assert scene.requests() == []
