@@ -31,6 +31,8 @@ with warnings.catch_warnings():
 import psycopg
 from cryptography.fernet import Fernet
 
+from tests.benchmarks import salesloft
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKE_PEOPLE = """
 create table people as select
@@ -83,6 +85,7 @@ def main() -> None:
     for database in databases:
         with tempfile.TemporaryDirectory(prefix="syncadmin-bench-", ignore_cleanup_errors=True) as folder:
             _measure(Path(folder), database, options.rows, options.most_rows)
+    salesloft.figures()
 
 
 def _measure(folder: Path, database: str, rows: int, most_rows: int) -> None:
