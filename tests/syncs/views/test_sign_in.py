@@ -14,7 +14,7 @@ from django.utils.html import escape
 from destinations import oauth
 from destinations.models import Connection, Exchange, OAuthToken
 from destinations.sandbox.running import API_KEY, Sandbox
-from destinations.sandbox.salesloft import Salesloft
+from destinations.sandbox.salesloft import SCOPES, Salesloft
 from destinations.sandbox.salesloft_lookups import CLIENT_ID, CLIENT_SECRET
 from syncs.engine.run import finish_here, start
 from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync
@@ -492,6 +492,21 @@ def test_a_look_in_between_does_not_keep_the_run_from_going_on(client, connectio
     salesloft.faults.set(down=False)
 
     assert "Went on with" in _sign_in(client, connection).text
+
+
+def test_a_new_key_goes_on_with_the_runs_that_the_old_one_stopped(client, connection, sync, salesloft):
+    by_key = _changed(connection, **{"connection-api_key": API_KEY})
+    address = f"{_page('connection_edit', connection)}?way=api_key"
+    client.post(address, by_key | {"same_account": "same"})
+    salesloft.act("keys/remove", key=API_KEY)
+    assert finish_here(start(sync, ring=False)).status == Run.Status.STOPPED
+    salesloft.add_key("a-newer-key", *SCOPES)
+
+    newer = by_key | {"connection-api_key": "a-newer-key", "same_account": "same"}
+    answer = client.post(address, newer, follow=True)
+
+    assert "Went on with “people to Salesloft”" in answer.text
+    assert finish_here(Run.objects.order_by("-number").first()).status == Run.Status.SUCCEEDED
 
 
 def test_a_run_that_stopped_for_something_else_stays(client, connection, sync, salesloft):
