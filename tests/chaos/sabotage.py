@@ -98,6 +98,7 @@ def no_settling_time() -> None:
         return {key: one._replace(settles_at=None) for key, one in known(*arguments).items()}
 
     _replace(ledger, "known", hasty)
+    _replace(leftovers, "unsettled", lambda *_: leftovers.Unsettled())
 
 
 def dead_calls_are_forgotten() -> None:

@@ -34,8 +34,9 @@ def assert_truth(world: World) -> None:
         "with a reason, and who acts"
     )
 
+    stops = [f"{stop.what} at {stop.at:.2f}" for stop in world.interruptions]
     assert found.unexplained(world.interruptions) == [], (
-        "nothing was sent twice, but calls that were in flight"
+        f"nothing was sent twice, but calls that were in flight: {stops}\n{world.tail()}"
     )
     assert state["violations"] == [], "no limit of the account was crossed, no rule of the API broken"
 
