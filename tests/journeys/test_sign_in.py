@@ -32,7 +32,7 @@ def test_alice_signs_in_at_salesloft_and_sends_a_person(alice: Visitor, site: In
     alice.press("Add destination")
     alice.press("Try with the sandbox of Salesloft")
     alice.follow("Connect with OAuth")
-    alice.sees("After saving you sign in there as one of its people.")
+    alice.sees("After saving you sign in there as one of its people")
     alice.press("Save")
     alice.sees("One step is left: sign in at Salesloft")
     alice.press("Connect to Salesloft")
