@@ -79,6 +79,13 @@ def test_patterns_that_would_run_for_ever_come_to_an_end(pattern: str) -> None:
         assert time.thread_time() - began < 5
 
 
+def test_what_takes_too_many_steps_is_given_up_in_about_a_second() -> None:
+    began = time.thread_time()
+    with pytest.raises(TooCostly):
+        Pattern("(a|aa){1,80}b").search("a" * 9_900)
+    assert time.thread_time() - began < 5
+
+
 def test_a_text_that_is_too_long_is_not_tried() -> None:
     with pytest.raises(TooCostly):
         Pattern("a+").search("b" * 10_001)
