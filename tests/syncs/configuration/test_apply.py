@@ -11,6 +11,7 @@ from django.utils import timezone
 from destinations.models import Connection, Exchange, RemoteAccount
 from syncadmin.teams.models import Team
 from syncs.configuration.document import read_document
+from syncs.configuration.models import missing_columns
 from syncs.configuration.plan import make
 from syncs.configuration.problems import ConfigurationError
 from syncs.configuration.tree import read
@@ -493,6 +494,30 @@ def test_a_run_that_begins_between_planning_and_writing_stops_the_write(
         ),
         ("given_name", "givenname", 13, "returns no column `givenname`; did you mean `given_name`?"),
         (
+            "first_name: given_name",
+            'first_name: {template: "{{ givenname }}"}',
+            13,
+            "line 1 of the template: the model's query returns no column `givenname`; did you",
+        ),
+        (
+            "first_name: given_name",
+            'first_name: {template: "{% if email %}"}',
+            13,
+            "Line 1 of the template: expected tag endif",
+        ),
+        (
+            "first_name: given_name",
+            "first_name: {first_of: [given_name, scor]}",
+            13,
+            "returns no column `scor`; did you mean `score`?",
+        ),
+        (
+            "first_name: given_name",
+            "first_name: {column: given_name, steps: [trim, {extract: '(a*)*'}]}",
+            13,
+            "Step 2: The regular expression repeats something that may be nothing",
+        ),
+        (
             "Lead_Score__c",
             "lead_score__c",
             13,
@@ -573,10 +598,14 @@ def test_a_destination_without_a_list_takes_any_name(applied: Apply, wire: respo
     assert applied({"first_name": "Something__c"})
 
 
+@pytest.mark.parametrize("how", ["given_name", '{template: "{{ given_name }}"}', "{first_of: [given_name]}"])
 def test_a_query_that_no_longer_serves_another_sync_is_told(
-    applied: Apply, refused: Refused, qualified: responses.RequestsMock
+    applied: Apply, refused: Refused, qualified: responses.RequestsMock, how: str
 ) -> None:
-    applied()
+    applied({"first_name: given_name": f"first_name: {how}"})
+    assert missing_columns(QueryModel.objects.get(), ["id", "email", "score"]) == {
+        "leads-to-qualified": ["given_name"]
+    }
     model = QueryModel.objects.get()
     text = DOCUMENT[: DOCUMENT.index("connections:")].replace("select *", "select id, email")
     ((line, message),) = refused(text=text)
