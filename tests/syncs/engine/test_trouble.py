@@ -314,7 +314,9 @@ def test_a_job_that_outlasts_a_cancel_is_in_doubt(crowd: Scene, monkeypatch: pyt
     assert found["in_doubt"] >= 10
     check_history(run)
     crowd.sandbox.faults.reset()
-    assert counts(crowd.finish())["accepted"] == 160
+    found = counts(crowd.finish())  # what the left jobs took is known by then
+    assert found["accepted"] + found["unchanged"] == 160
+    assert found["unchanged"] >= 10
 
 
 @pytest.mark.parametrize("fault", ["lost", "pending"])
