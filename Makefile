@@ -32,7 +32,7 @@ up: setup  ## Migrate, then run web and workers until Ctrl-C
 
 test: setup-dev  ## Run the tests, on SQLite and on PostgreSQL
 	$(RUN) -m pytest -q -n $(PROCESSES)
-	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES)
+	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES) --only-database
 
 chaos: setup-dev  ## Kill it and break its world, SEEDS=50 times (or SEEDS=120-149); logs to var/chaos.log
 	CHAOS_SEEDS=$(SEEDS) $(RUN) -m pytest tests/chaos -q -p tests.chaos.log -p no:randomly -n $(PROCESSES)
