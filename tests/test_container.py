@@ -99,7 +99,7 @@ class Engine:
             key: str(value).replace("/data", "/mnt/data")
             for key, value in compose()["services"][name]["environment"].items()
         }
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        path = "/mnt/venv/bin:/usr/bin:/bin"  # wherever this checkout is: /tmp is another one in there
         return told | said | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "WEB_WORKERS": "1"}
 
     def run(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -109,7 +109,12 @@ class Engine:
             (data / volume).mkdir(mode=0o700, exist_ok=True)
             os.chown(data / volume, NOBODY, NOBODY)
         python = Path(sys.executable).resolve().parents[1]
-        parts = {"app": self.folder / "app", "data": data, "python": python}
+        parts = {
+            "app": self.folder / "app",
+            "data": data,
+            "python": python,
+            "venv": Path(sys.prefix),
+        }
         script = CONTAINER.format(
             folders=" ".join(f"/mnt/{part}" for part in parts),
             binds="\n".join(f"mount --bind {shlex.quote(str(at))} /mnt/{part}" for part, at in parts.items()),
