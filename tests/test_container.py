@@ -2,12 +2,14 @@
 /tmp, a user that is nobody, no rights to gain. A mount namespace stands for the engine. Needs root and Linux.
 """
 
+import fcntl
 import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -169,7 +171,17 @@ class Engine:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, postgres_server: Server) -> Iterator[Engine]:  # noqa: F811
+def alone() -> Iterator[None]:
+    """One test at a time on this machine: two namespaces have the same /mnt/data and see each other's
+    processes, so that a supervisor would take the other's for what a dead one left over.
+    """
+    with (Path(tempfile.gettempdir()) / "syncadmin-test-containers.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def engine(alone: None, tmp_path: Path, postgres_server: Server) -> Iterator[Engine]:  # noqa: F811
     name = f"syncadmin_{uuid4().hex[:8]}"
     with postgres_server.connect() as connection:
         connection.execute(f'create database "{name}"'.encode())
