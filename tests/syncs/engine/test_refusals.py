@@ -199,7 +199,7 @@ def test_words_that_no_database_can_hold_are_kept_as_escapes(
 
 def test_three_batches_refused_alike_stop_the_run(stage: Scene) -> None:
     stage.options(batch_size=2, concurrency=1)
-    stage.rows = [person(id, note="high") for id in range(1, 31)]
+    stage.rows = [person(id, note="high") for id in range(1, 81)]
 
     run = stage.finish()
 
@@ -207,7 +207,8 @@ def test_three_batches_refused_alike_stop_the_run(stage: Scene) -> None:
     assert run.stop_reason.startswith("3 batches in a row were refused in the same words: “")
     assert "mapping" in run.stop_reason
     assert counts(run)["rejected"] >= 6
-    assert counts(run)["waiting"] >= 10
+    # Eight jobs may be with the destination at once: what they bring is settled, and no more are sent.
+    assert counts(run)["waiting"] >= 40
     check_history(run)
 
 
