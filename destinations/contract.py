@@ -280,7 +280,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def fields(self, target: ObjectType) -> list[Field]:
-        """The fields that can be written, companion fields included with their prefix."""
+        """The fields, companion fields included with their prefix; those that cannot be filled say why."""
 
     @abstractmethod
     def send(self, target: Target, call: Call) -> list[Outcome] | Pending:

@@ -49,10 +49,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that can be written. `key` is the exact, case-sensitive name on the wire.
+    """A field of an object. `key` is the exact, case-sensitive name on the wire.
 
     `group` sets fields apart in the mapping form (a lead's company fields); `verified` is False for a
-    name that the service did not list. `help` says what people must know before they fill it.
+    name that the service did not list. `help` says what people must know before they fill it. `read_only`
+    is why it cannot be filled, to be read after its label ("is set by Acme itself"), "" where it can.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Field:
     group: str = ""
     verified: bool = True
     help: str = ""
+    read_only: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The fields of Salesloft's people and accounts: those that every team has, and what a team adds to them.
 
-Writable fields: developers.salesloft.com/docs/api/people-create and …/accounts-create (read 26 August 2026).
+Fields that take values: developers.salesloft.com/docs/api/people-create and …/accounts-create; fields that
+are only shown: …/people-show and …/accounts-show (read 26 August 2026).
 """
 
 from collections import Counter
@@ -176,6 +177,48 @@ ACCOUNTS = (
     _ID,
 )
 STANDARD = {"people": PEOPLE, "accounts": ACCOUNTS}
+
+ITSELF = "is set by Salesloft itself"
+COUNTED = "is counted by Salesloft itself"
+BY_CRM = "comes from the CRM that is connected with Salesloft"
+
+
+def _shown(why: str, **fields: tuple[str, Kind]) -> tuple[Field, ...]:
+    return tuple(Field(key, label, kind, read_only=why) for key, (label, kind) in fields.items())
+
+
+_OF_BOTH = (
+    *_shown(
+        ITSELF,
+        created_at=("Created at", Kind.DATETIME),
+        updated_at=("Updated at", Kind.DATETIME),
+        last_contacted_at=("Last contacted at", Kind.DATETIME),
+        last_contacted_type=("Last contacted by what", Kind.TEXT),
+    ),
+    *_shown(
+        BY_CRM,
+        crm_url=("CRM URL", Kind.TEXT),
+        crm_object_type=("CRM object type", Kind.TEXT),
+    ),
+)
+# Not with STANDARD, of which all is sent. Whether eu_resident and owner_crm_id take values is not published.
+ONLY_SHOWN = {
+    "people": (
+        *_shown(
+            ITSELF,
+            display_name=("Display name", Kind.TEXT),
+            full_email_address=("Full email address", Kind.TEXT),
+            last_replied_at=("Last replied at", Kind.DATETIME),
+            bouncing=("Bouncing", Kind.BOOLEAN),
+            untouched=("Untouched", Kind.BOOLEAN),
+            starred=("Starred", Kind.BOOLEAN),
+            locale_utc_offset=("Time zone's offset", Kind.NUMBER),
+        ),
+        *_shown(COUNTED, success_count=("Success count", Kind.NUMBER)),
+        *_OF_BOTH,
+    ),
+    "accounts": (*_shown(ITSELF, archived_at=("Archived at", Kind.DATETIME)), *_OF_BOTH),
+}
 FIELD_TYPES = {"people": "person", "accounts": "company"}
 LABELS = {field.key: field.label for field in (*ACCOUNTS, *PEOPLE)}
 
@@ -191,8 +234,8 @@ def label_of(key: str) -> str:
 
 
 def all_fields(api: Api, object_key: str) -> list[Field]:
-    """The standard fields, with the team's own choices, and the team's custom fields."""
-    return [*_standard(api, object_key), *custom_fields(api, object_key)]
+    """The standard fields, with the team's own choices, the team's custom fields, and those only shown."""
+    return [*_standard(api, object_key), *custom_fields(api, object_key), *ONLY_SHOWN[object_key]]
 
 
 def custom_fields(api: Api, object_key: str) -> list[Field]:

@@ -10,6 +10,7 @@ from syncs.engine.mapping import columns_of
 from syncs.engine.steps import check_steps
 from syncs.engine.templates import TemplateBroken, compiled
 from syncs.engine.values import cast_column
+from syncs.engine.variables import VARIABLES, misfit
 
 LEAVE, CLEAR, DEFAULT, ATTENTION = "leave", "clear", "default", "attention"
 SHOWN = 12  # columns in a message
@@ -21,7 +22,8 @@ LONGEST_NAME = 500  # of a column or a field, as it is stored
 class Filling:
     """What fills a field, and what an empty value means.
 
-    A column, the first of several that is not empty or a template, through steps; or a fixed value.
+    A column, the first of several that is not empty or a template, through steps; or a fixed value, or a
+    variable of the run.
     """
 
     field: str
@@ -32,10 +34,11 @@ class Filling:
     default: JSON = None
     first_of: tuple[str, ...] = ()
     template: str | None = None
+    variable: str | None = None
 
     @property
     def is_fixed(self) -> bool:
-        return self.column is None and not self.first_of and self.template is None
+        return self.column is None and not self.first_of and self.template is None and self.variable is None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -132,7 +135,9 @@ def mapping_faults(
         faults += [Fault((*at, "steps"), fault) for fault in check_steps(list(filling.steps))]
         if known is None:
             continue
-        if filling.field in known:
+        if filling.field in known and (why := known[filling.field].read_only):
+            faults.append(Fault(at, f"{known[filling.field].label} cannot be filled: it {why}"))
+        elif filling.field in known:
             faults += _value_faults(filling, known[filling.field], zone)
         elif not _is_unlisted(known.values(), target, filling.field):
             faults.append(Fault(at, _no_field(adapter, target, filling.field, known)))
@@ -146,6 +151,8 @@ def primary_key_faults(primary_key: Sequence[str], columns: Sequence[str]) -> li
 
 def _source_faults(filling: Filling, columns: Sequence[str] | None) -> list[Fault]:
     """Whether the columns that fill the field are there, and its template can be used."""
+    if filling.variable is not None:
+        return _variable_faults(filling, filling.variable)
     kind = "first_of" if filling.first_of else "column" if filling.template is None else "template"
     at = ("mapping", filling.field, kind)
     if kind == "template":
@@ -166,6 +173,17 @@ def _source_faults(filling: Filling, columns: Sequence[str] | None) -> list[Faul
             faults.append(Fault(at, _no_column(name, columns)))
     if len(filling.columns) > MOST_COLUMNS:
         faults.append(Fault(at, f"the first of at most {MOST_COLUMNS} columns can fill a field"))
+    return faults
+
+
+def _variable_faults(filling: Filling, name: str) -> list[Fault]:
+    faults = []
+    at = ("mapping", filling.field)
+    if name not in VARIABLES:
+        hint = did_you_mean(name, VARIABLES) or f"; there are {listed(list(VARIABLES))}"
+        faults.append(Fault((*at, "variable"), f"there is no run variable `{name}`{hint}"))
+    if filling.steps or filling.empty != LEAVE:
+        faults.append(Fault((*at, "steps"), "`steps` and `empty` are not for a run variable"))
     return faults
 
 
@@ -221,7 +239,12 @@ def _twice(mapping: Sequence[Filling]) -> list[Fault]:
 
 
 def _value_faults(filling: Filling, field: Field, zone: tzinfo) -> list[Fault]:
-    """Whether a fixed value, or a default, is one that the field can hold."""
+    """Whether a fixed value, a default or a run variable is one that the field can hold."""
+    if filling.variable is not None:
+        problem = misfit(filling.variable, field, zone) if filling.variable in VARIABLES else None
+        at = ("mapping", filling.field, "variable")
+        told = f"the run variable `{filling.variable}` does not fit: {problem.message}" if problem else ""
+        return [Fault(at, told)] if told else []
     what, value = ("value", filling.value) if filling.is_fixed else ("empty", filling.default)
     if not filling.is_fixed and filling.empty != DEFAULT:
         return []
@@ -242,11 +265,12 @@ def _key_faults(draft: Draft, target: ObjectType) -> list[Fault]:
         if filling.field not in names:
             continue
         at = ("mapping", filling.field)
-        if filling.is_fixed or not filling.columns:
+        if not filling.columns:
             message = (
                 f"`{filling.field}` tells records apart, so it needs a column, not one value for every row"
             )
-            faults.append(Fault((*at, "value" if filling.is_fixed else "template"), message))
+            source = "value" if filling.is_fixed else "template" if filling.variable is None else "variable"
+            faults.append(Fault((*at, source), message))
         elif filling.empty in (CLEAR, DEFAULT):
             message = (
                 f"`{filling.field}` tells records apart, so it can be neither cleared nor given a default"
@@ -262,7 +286,15 @@ def _missing(draft: Draft, adapter: type[Adapter], target: ObjectType) -> list[F
     for name in target.required.get((Mode(draft.mode), draft.upsert_key), ()):
         needed.setdefault(name, f"{adapter.label} demands it for {target.label} in mode {draft.mode}")
     companion = target.companion
+    faults = []
     if companion is not None and any(name.startswith(companion.prefix) for name in mapped):
+        its = [filling for filling in draft.mapping if filling.field.startswith(companion.prefix)]
+        if all(filling.variable is not None for filling in its):
+            message = (
+                f"only run variables fill fields of the {companion.label.lower()}, and they go along with "
+                f"what rows tell of it: map another field that begins with `{companion.prefix}` too"
+            )
+            faults.append(Fault(("mapping", its[0].field, "variable"), message))
         its_key = companion.prefix + companion.key_field
         if its_key not in mapped and companion.fallback_field not in mapped:
             needed[its_key] = (
@@ -273,7 +305,7 @@ def _missing(draft: Draft, adapter: type[Adapter], target: ObjectType) -> list[F
                 needed[companion.prefix + name] = (
                     f"{adapter.label} demands it where {companion.label} fields are mapped"
                 )
-    return [
+    return faults + [
         Fault(("mapping",), f"the field `{name}` must be mapped: {why}")
         for name, why in needed.items()
         if name not in mapped

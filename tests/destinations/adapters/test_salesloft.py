@@ -85,14 +85,23 @@ def test_every_field_that_salesloft_takes_is_offered_and_no_other(wire: Wire) ->
     people = SALESLOFT.document["paths"]["/v2/people"]["post"]["requestBody"]["content"]["application/json"]
     writable = set(people["schema"]["properties"]) - {"custom_fields"}
 
-    assert set(offered(wire, PEOPLE)) == writable | {"id"}
+    assert {key for key, one in offered(wire, PEOPLE).items() if not one.read_only} == writable | {"id"}
 
 
 def test_every_field_of_an_account_is_offered(wire: Wire) -> None:
     body = SALESLOFT.document["paths"]["/v2/accounts/{id}"]["put"]["requestBody"]["content"]
     writable = set(body["application/json"]["schema"]["properties"]) - {"custom_fields"}
 
-    assert set(offered(wire, ACCOUNTS)) == writable | {"id"}
+    assert {key for key, one in offered(wire, ACCOUNTS).items() if not one.read_only} == writable | {"id"}
+
+
+@pytest.mark.parametrize(("target", "schema"), [(PEOPLE, "Person"), (ACCOUNTS, "Account")])
+def test_what_salesloft_only_shows_is_listed_with_the_reason(wire: Wire, target: Target, schema: str) -> None:
+    shown = set(SALESLOFT.document["components"]["schemas"][schema]["properties"])
+    barred = {key: one.read_only for key, one in offered(wire, target).items() if one.read_only}
+
+    assert set(barred) <= shown
+    assert barred["created_at"] == "is set by Salesloft itself"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def facts_are_complete(subject: Subject) -> None:
         for each in fields.values():
             assert each.label, each.key
             assert each.kind is not Kind.PICKLIST or each.options, f"{each.key} has nothing to pick from"
+        barred = {each.key for each in fields.values() if each.read_only}
+        assert not barred & named, f"{one.key}: {sorted(barred & named)} must be filled and cannot be"
 
 
 def calls_are_answered_one_by_one(subject: Subject) -> None:
@@ -230,6 +232,22 @@ def requests_are_those_that_the_vendor_publishes(subject: Subject) -> None:
             subject.facts.check_request(seen.method, path, seen.json() if seen.body else None)
 
 
+def what_cannot_be_filled_is_published_as_such(subject: Subject) -> None:
+    """A field that is only shown is in no body that the vendor takes of the object, and says why in words."""
+    if subject.service is None:
+        return
+    for way in subject.ways():
+        if way[1] is not Mode.UPDATE and way[2] != way[0].remote_id_key:
+            subject.done(way, subject.call(way, 71))
+    taken = _members_of_requests(subject)
+    for one in subject.adapter.objects:
+        for each in subject.fields_of(one):
+            if not each.read_only:
+                continue
+            assert each.read_only[0].islower() and not each.read_only.endswith("."), each.key
+            assert each.key not in taken, f"{one.key}: {each.key} is taken by the vendor"
+
+
 def packings_stay_within_the_limits(subject: Subject) -> None:
     """Whatever is set, some packing takes any number, and none more than the limits allow."""
     for chosen in ({}, {"batch_size": 1}, {"batch_size": 2}):
@@ -298,6 +316,7 @@ PROMISES: tuple[Promise, ...] = (
     found_is_what_was_asked_for,
     no_secret_is_told,
     requests_are_those_that_the_vendor_publishes,
+    what_cannot_be_filled_is_published_as_such,
     packings_stay_within_the_limits,
     a_job_survives_a_restart_at_each_step,
     only_what_is_mapped_is_sent,
@@ -397,6 +416,21 @@ class _Replay:
 def _taped(subject: Subject, client: Any) -> Adapter:
     url = subject.service.url if subject.service else ""
     return subject.adapter(client, {"base_url": url})
+
+
+def _written(subject: Subject) -> list[Any]:
+    return [seen for seen in subject.service.requests if seen.body] if subject.service else []
+
+
+def _members_of_requests(subject: Subject) -> set[str]:
+    """Names of all members that the vendor takes in bodies, at the paths that were written to."""
+    if subject.facts is None:
+        return set()
+    return {
+        name
+        for method, path in {(seen.method, seen.path) for seen in _written(subject)}
+        for name in _property_names(subject.facts.body_of(method, path))
+    }
 
 
 def _property_names(node: Any) -> set[str]:

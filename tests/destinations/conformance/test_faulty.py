@@ -89,6 +89,12 @@ class AsksWhatNobodyPublished(Salesloft):
         return super().check()
 
 
+class BarsWhatIsTaken(Salesloft):
+    def fields(self, target: ObjectType) -> list[Field]:
+        found = super().fields(target)
+        return [replace(one, read_only="is not ours to fill") if one.key == "city" else one for one in found]
+
+
 class PacksTooMuch(Salesloft):
     @classmethod
     def packings(cls, target: ObjectType, mode: Mode, settings: Mapping[str, JSON]) -> tuple[Packing, ...]:
@@ -127,6 +133,7 @@ FAULTY: Mapping[Promise, type[Salesloft]] = {
     promises.found_is_what_was_asked_for: FindsTheFirst,
     promises.no_secret_is_told: ShowsItsHeaders,
     promises.requests_are_those_that_the_vendor_publishes: AsksWhatNobodyPublished,
+    promises.what_cannot_be_filled_is_published_as_such: BarsWhatIsTaken,
     promises.packings_stay_within_the_limits: PacksTooMuch,
     promises.a_job_survives_a_restart_at_each_step: ForgetsOnARestart,
     promises.only_what_is_mapped_is_sent: MindsEverybody,

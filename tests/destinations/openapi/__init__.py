@@ -57,6 +57,12 @@ class Facts:
             return
         self._check(self._requests, content["schema"], body, f"{method} {path}")
 
+    def body_of(self, method: str, path: str) -> Any:
+        """The schema of the JSON body that the operation takes, references followed; {} for none."""
+        operation = self._operation(self._answers, method, path)
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        return _resolved(self._answers, content.get("schema", {}))
+
     def check_answer(self, method: str, path: str, status: int, body: Any) -> None:
         """The status is one that the operation can answer, and the JSON body has its shape."""
         answers = self._operation(self._answers, method, path)["responses"]
@@ -113,6 +119,16 @@ def _followed(document: Mapping[str, Any], reference: str) -> Any:
     for part in reference.removeprefix("#/").split("/"):
         found = found[part]
     return found
+
+
+def _resolved(document: Mapping[str, Any], node: Any, depth: int = 8) -> Any:
+    if isinstance(node, list):
+        return [_resolved(document, one, depth) for one in node]
+    if not isinstance(node, dict) or not depth:
+        return node
+    if "$ref" in node:
+        return _resolved(document, _followed(document, node["$ref"]), depth - 1)
+    return {key: _resolved(document, value, depth) for key, value in node.items()}
 
 
 def _plain(node: Any) -> Any:

@@ -246,6 +246,13 @@ def test_a_field_mapped_twice_is_told() -> None:
     assert only(faults(EMAIL, EMAIL)) == (("mapping", "email"), "the field `email` is mapped twice")
 
 
+def test_a_field_that_cannot_be_filled_is_refused_with_the_reason() -> None:
+    shown = [*FIELDS, Field("created_at", "Created at", Kind.DATETIME, read_only="is set by Acme itself")]
+    (fault,) = faults(EMAIL, Filling("created_at", column="id"), fields=shown)
+    assert fault.at == ("mapping", "created_at")
+    assert fault.message == "Created at cannot be filled: it is set by Acme itself"
+
+
 def test_company_fields_need_a_way_to_know_the_company() -> None:
     person = Filling("external_id", column="id")
     industry = Filling("company.industry", column="web")
