@@ -261,6 +261,8 @@ def _filled(one: FieldMapping) -> str:
         return f"the first that is not empty of {', '.join(one.first_of)}"
     if one.template is not None:
         return f"template {_json(one.template)}"
+    if one.variable is not None:
+        return f"run variable {one.variable}"
     return f"column {one.column}" if one.column is not None else f"always {_json(one.value)}"
 
 

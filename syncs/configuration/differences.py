@@ -51,6 +51,8 @@ def filled(filling: Filling | None) -> str:
         return NOTHING
     if filling.is_fixed:
         return f"the value {_json(filling.value)}"
+    if filling.variable is not None:
+        return f"the run variable {filling.variable}"
     if filling.template is not None:
         parts = [f"the template {_json(filling.template)}"]
     elif filling.first_of:

@@ -17,6 +17,7 @@ syncs:
       email: {first_of: [work_email, email]}
       name: {template: "{{ given_name }} {{ family_name | upcase }}"}
       title: {value: VP}
+      last_synced: {variable: run_started_at}
       phone: {column: tel, steps: [trim, {phone: DE}], empty: clear}
 ```
 
@@ -36,7 +37,8 @@ from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
 
-FILLERS = ("column", "first_of", "template", "value")
+FILLERS = ("column", "first_of", "template", "value", "variable")
+CONSTANT = {"value": "a fixed value", "variable": "a run variable"}
 RULES = (LEAVE, CLEAR, ATTENTION)
 LONGEST_WINDOW = 31 * 86_400
 MOST_REQUESTS = 100_000_000
@@ -304,18 +306,20 @@ def _filling(key: str, part: Section) -> Filling | None:
     """What fills a field, where it is more than a column's name."""
     before = len(part.problems)
     column, first_of, template = part.text("column"), part.texts("first_of"), part.text("template")
+    variable = part.text("variable")
     value, steps, empty, default = part.tree("value"), part.tree("steps"), *_empty(part)
     part.close()
     given = [name for name in FILLERS if part.has(name)]
     if len(given) != 1:
         part.wrong(part.line, f"{part.called} needs {listed(FILLERS)}, and only one of them")
-    elif value is not None and (part.has("steps") or part.has("empty")):
-        part.wrong(part.line, f"{part.called}: `steps` and `empty` are not for a fixed value")
+    elif given[0] in CONSTANT and (part.has("steps") or part.has("empty")):
+        what = CONSTANT[given[0]]
+        part.wrong(part.line, f"{part.called}: `steps` and `empty` are not for {what}")
     elif value is not None and not _is_fixed(value):
         part.wrong(
             value.line, f"{part.called}: a fixed value is a text, a number, true, false or a list of texts"
         )
-    elif value is None and column is None and first_of is None and template is None:
+    elif len(part.problems) == before and not any((value, column, first_of, template, variable)):
         part.text(given[0], required=True)
     if len(part.problems) > before or (value is not None and is_broken(value)):
         return None
@@ -330,6 +334,7 @@ def _filling(key: str, part: Section) -> Filling | None:
         default=default,
         first_of=first_of or (),
         template=template,
+        variable=variable,
     )
 
 

@@ -158,6 +158,8 @@ def _filling(mapping: FieldMapping) -> JSON:
         found = {"first_of": mapping.first_of}
     elif mapping.template is not None:
         found = {"template": mapping.template}
+    elif mapping.variable is not None:
+        return {"variable": mapping.variable}
     elif mapping.column is None:
         return {"value": mapping.value}
     elif not mapping.steps and mapping.empty == LEAVE:

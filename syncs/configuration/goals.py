@@ -287,6 +287,7 @@ def fillings_of(sync: Sync) -> tuple[Filling, ...]:
             m.default,
             tuple(m.first_of or ()),
             m.template,
+            m.variable,
         )
         for m in sync.mappings.all()
     )
@@ -304,6 +305,7 @@ def mapping_rows(sync: Sync, fillings: tuple[Filling, ...]) -> list[FieldMapping
             first_of=list(one.first_of) or None,
             template=one.template,
             value=one.value,
+            variable=one.variable,
             steps=list(one.steps),
             empty=one.empty,
             default=one.default,

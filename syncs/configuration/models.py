@@ -57,7 +57,7 @@ def sent_again(model: QueryModel, primary_key: Sequence[str]) -> list[Again]:
 def missing_columns(model: QueryModel, columns: Sequence[str]) -> dict[str, list[str]]:
     """The columns that syncs need and that are not among these, by the sync's name."""
     mapped = (
-        FieldMapping.objects.filter(sync__model_id=model.pk, value__isnull=True)
+        FieldMapping.objects.filter(sync__model_id=model.pk, value__isnull=True, variable__isnull=True)
         .order_by("sync__name", "position")
         .values_list("sync__name", "column", "first_of", "template")
     )

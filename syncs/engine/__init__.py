@@ -9,7 +9,8 @@ To read it, walk the modules in this order:
 1. `run.py`        the conductor: a run from queued to its end, and what it stands on
 2. `lease.py`      one worker at a time, fenced; `leftovers.py` waits for jobs that an earlier run left
 3. `extract.py`    rows are read, mapped (`mapping.py`, `templates.py`, `steps.py` and the
-                   `step_*.py` it names, `patterns.py`, `values.py`, `picklist.py`, `addresses.py`) …
+                   `step_*.py` it names, `patterns.py`, `values.py`, `picklist.py`, `addresses.py`;
+                   `variables.py` is what the run itself fills) …
 4. `staging.py`    … and staged in scratch files
 5. `planning.py`   staged records are compared with the ledger (`comparing.py`): `plan.py` decides,
                    `duplicates.py` finds rows that share a key, `reasons.py` tells people,

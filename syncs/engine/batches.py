@@ -2,7 +2,8 @@
 
 A payload is compressed JSON, a list with an entry for each operation: `[key text, match key, {field:
 value}, fingerprint, counts, remote id, former match key, owner, in doubt]`. Fields are as on the wire; those
-that are left alone are absent, None clears.
+that are left alone are absent, None clears. Where the run itself fills fields, with the same in all records,
+the payload is `{"constants": {field: value}, "operations": [...]}`: they are sent, and not remembered.
 """
 
 import zlib
@@ -52,15 +53,18 @@ def packing_for(count: int, packings: Sequence[Packing]) -> Packing:
     return next(one for one in packings if count >= one.least or one is packings[-1])
 
 
-def pack(planned: Iterable[Planned], packings: Sequence[Packing], size: int) -> Iterator[list[Planned]]:
+def pack(
+    planned: Iterable[Planned], packings: Sequence[Packing], size: int, *, each: int = 0
+) -> Iterator[list[Planned]]:
     """Group operations into batches of the largest packing and about `size` bytes, in order.
 
-    The rest that is too few for it goes by a smaller one.
+    The rest that is too few for it goes by a smaller one. `each` is what an operation takes beside its
+    own values, in bytes.
     """
     batch: list[Planned] = []
     held = 0
     for one in planned:
-        cost = len(one.line) + ENVELOPE_BYTES
+        cost = len(one.line) + ENVELOPE_BYTES + each
         if batch and (len(batch) >= packings[0].per_batch or held + cost > size):
             yield from repack(batch, packings)
             batch, held = [], 0
@@ -96,7 +100,18 @@ def write(batch: Sequence[Planned], layout: Layout) -> bytes:
                 one.in_doubt,
             )
         )
-    return zlib.compress(orjson.dumps(entries), 1)
+    return _packed(entries, layout.constants)
+
+
+def _packed(entries: Sequence[Any], constants: Mapping[str, JSON]) -> bytes:
+    content = {"constants": dict(constants), "operations": entries} if constants else entries
+    return zlib.compress(orjson.dumps(content), 1)
+
+
+def _unpacked(payload: bytes) -> tuple[list[list[Any]], dict[str, JSON]]:
+    """A payload's entries, and what is the same in all records."""
+    found: Any = orjson.loads(zlib.decompress(payload))
+    return (found["operations"], found["constants"]) if isinstance(found, dict) else (found, {})
 
 
 class Row(NamedTuple):
@@ -114,7 +129,7 @@ class Row(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Operations read back from a payload, column by column."""
+    """Operations read back from a payload, column by column; records without what the run itself filled."""
 
     key_texts: Sequence[str]
     match_keys: Sequence[str]
@@ -134,15 +149,25 @@ class Payload:
         self._packed = packed
 
     @cached_property
+    def _read(self) -> tuple[list[list[Any]], dict[str, JSON]]:
+        return _unpacked(self._packed)
+
+    @property
     def _entries(self) -> list[list[Any]]:
-        found: list[list[Any]] = orjson.loads(zlib.decompress(self._packed))
-        return found
+        return self._read[0]
+
+    @property
+    def constants(self) -> Mapping[str, JSON]:
+        """The fields that the run itself fills, as on the wire: the same in all records."""
+        return self._read[1]
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def row(self, at: int) -> Row:
-        return Row._make(self._entries[at])
+        """One operation; its record is what is sent."""
+        row = Row._make(self._entries[at])
+        return row._replace(record={**row.record, **self.constants}) if row.record and self.constants else row
 
     def columns(self, positions: Iterable[int]) -> Columns:
         """The rows at these positions, column by column; there must be one at least."""
@@ -160,25 +185,34 @@ class Payload:
 
     def part(self, start: int, end: int) -> bytes:
         """The payload of a batch of its own for these positions."""
-        return zlib.compress(orjson.dumps(self._entries[start:end]), 1)
+        return _packed(self._entries[start:end], self.constants)
 
     def operations(
-        self, batch_id: int, mode: Mode, positions: Iterable[int], found: Mapping[int, str] = {}
+        self,
+        batch_id: int,
+        mode: Mode,
+        positions: Iterable[int],
+        found: Mapping[int, str] = {},
+        *,
+        to_find: bool = False,
     ) -> tuple[Operation, ...]:
         """The operations at these positions, named `batch-position` for good.
 
-        `found` are remote ids by position, from a look-up: they count more than those of the plan.
+        `found` are remote ids by position, from a look-up: they count more than those of the plan. `to_find`:
+        for a look-up, which knows a record that an earlier run sent, whatever that run filled itself.
         """
         chosen = list(positions)
         if not chosen:
             return ()
         rows = self.columns(chosen)
-        remote_ids = rows.remote_ids
+        remote_ids, records = rows.remote_ids, rows.records
+        if self.constants and not to_find:
+            records = [{**record, **self.constants} for record in records]
         if found:
             remote_ids = [found.get(at, known) for at, known in zip(chosen, remote_ids, strict=True)]
         names = [f"{batch_id}-{at}" for at in chosen]
         columns = zip(
-            names, repeat(mode), rows.match_keys, rows.records, remote_ids, rows.former_matches, strict=False
+            names, repeat(mode), rows.match_keys, records, remote_ids, rows.former_matches, strict=False
         )
         return tuple(map(_OPERATION, columns))
 
@@ -235,10 +269,10 @@ def read_outcomes(packed: bytes) -> Settled:
 
 def without(payload: bytes, positions: Collection[int]) -> bytes:
     """The payload without what it says of the operations at these positions, which stay as empty ones."""
-    entries: list[list[Any]] = orjson.loads(zlib.decompress(payload))
+    entries, constants = _unpacked(payload)
     for at in positions:
         entries[at] = ["", "", {}, 0, entries[at][4], "", "", "", False]
-    return zlib.compress(orjson.dumps(entries), 1)
+    return _packed(entries, constants)
 
 
 def outcomes_without(packed: bytes, positions: Collection[int], *, reason: str) -> bytes:

@@ -122,7 +122,8 @@ def make(
         call = held.call
         if call is None:
             at = held.journal.positions(out)
-            operations = held.payload.operations(held.batch.pk, mode, at, held.journal.remote_ids)
+            known = held.journal.remote_ids
+            operations = held.payload.operations(held.batch.pk, mode, at, known, to_find=out.find)
             call = held.call = Call(held.call_id, operations)
         answer = _answer(adapter, target, call, out, leaving=leaving)
     except Exception as error:  # every error is an answer; the conductor decides

@@ -224,12 +224,13 @@ def accept_late(batch: Batch, accepted: Mapping[int, str]) -> None:
         chunk = doubted.filter(key__in=list(keys.values())[n : n + LOOKUP])
         settles.update((bytes(key), at) for key, at in chunk.values_list("key", "settles_at"))
     now = bulk.moment(timezone.now())
+    records = dict(zip(accepted, payload.columns(accepted).records, strict=True))
     ACCEPTED.run(
         [
             (
                 *(run.team_id, run.sync_id, run.generation, keys[at], row.key_text, part, row.match_key),
                 *(run.number, accepted[at], 0, row.fingerprint),
-                _packed(row.record) if run.sync.keep_records else None,
+                _packed(records[at]) if run.sync.keep_records else None,
                 *(now, bulk.moment(settles[keys[at]]) if is_lost else None),
             )
             for at, row in found.items()

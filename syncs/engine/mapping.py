@@ -5,12 +5,14 @@ it fast), and the records are the columns zipped again. A value that does not fi
 never an exception.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from operator import ne
 from types import NoneType
 from typing import Any, NamedTuple
+
+import orjson
 
 from destinations.contract import JSON, Companion, Field
 from syncs.engine import addresses, values
@@ -36,9 +38,10 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What fills one field: a column, the first of several that is not empty, a template, or a fixed value.
+    """What fills one field from row to row: a column, the first of several that is not empty, a template, or
+    a fixed value.
 
-    All but a fixed value go through the steps.
+    All but a fixed value go through the steps. What the run itself fills is no rule: see `Shape.constants`.
     """
 
     field: Field
@@ -75,12 +78,14 @@ def columns_of(column: str | None, first_of: Sequence[str] | None, template: str
 class Layout:
     """The fields of a record in the order in which its values are written, and what None means there.
 
-    `prefix` is cut from the keys on the wire (a companion's).
+    `prefix` is cut from the keys on the wire (a companion's). `constants` are fields as on the wire that the
+    run itself fills, the same in all its records: they go along with what is sent, and count for no change.
     """
 
     fields: tuple[str, ...]
     policies: tuple[str, ...]
     prefix: str = ""
+    constants: Mapping[str, JSON] = field(default_factory=dict, hash=False)
 
     @property
     def wire_fields(self) -> tuple[str, ...]:
@@ -91,29 +96,43 @@ class Layout:
         """Fields (as on the wire) in which None is sent, to clear what is there."""
         return tuple(k for k, p in zip(self.wire_fields, self.policies, strict=True) if p == CLEAR)
 
+    @property
+    def constant_bytes(self) -> int:
+        """About what the constants add to an operation on the wire."""
+        return len(orjson.dumps(dict(self.constants))) if self.constants else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A sync's mapping with the facts of its fields."""
+    """A sync's mapping with the facts of its fields.
+
+    `rules` are what rows fill, `constants` what the run does: values by the field's key, cast.
+    """
 
     rules: tuple[Rule, ...]
     primary_key: tuple[str, ...]
     upsert_key: str
     companion: Companion | None = None
+    constants: Mapping[str, JSON] = field(default_factory=dict, hash=False)
 
     def of_companion(self, rule: Rule) -> bool:
-        return self.companion is not None and rule.field.key.startswith(self.companion.prefix)
+        return self._is_companions(rule.field.key)
+
+    def _is_companions(self, key: str) -> bool:
+        return self.companion is not None and key.startswith(self.companion.prefix)
 
     @property
     def row_layout(self) -> Layout:
-        return _layout([r for r in self.rules if not self.of_companion(r)])
+        constants = {key: value for key, value in self.constants.items() if not self._is_companions(key)}
+        return _layout([r for r in self.rules if not self.of_companion(r)], constants)
 
     @property
     def companion_layout(self) -> Layout | None:
         rules = [r for r in self.rules if self.of_companion(r)]
         if self.companion is None or not rules:
             return None
-        return _layout(rules, self.companion.prefix)
+        constants = {key: value for key, value in self.constants.items() if self._is_companions(key)}
+        return _layout(rules, constants, self.companion.prefix)
 
 
 @dataclass(slots=True)
@@ -328,9 +347,14 @@ def _in_order(rules: list[Rule]) -> list[Rule]:
     return sorted(rules, key=lambda rule: rule.field.key)
 
 
-def _layout(rules: list[Rule], prefix: str = "") -> Layout:
+def _layout(rules: list[Rule], constants: Mapping[str, JSON], prefix: str = "") -> Layout:
     ordered = _in_order(rules)
-    return Layout(tuple(r.field.key for r in ordered), tuple(r.empty for r in ordered), prefix)
+    return Layout(
+        tuple(r.field.key for r in ordered),
+        tuple(r.empty for r in ordered),
+        prefix,
+        {key.removeprefix(prefix): value for key, value in sorted(constants.items())},
+    )
 
 
 def _own_domain(email: str | None) -> str | None:

@@ -141,9 +141,10 @@ class Planner:
         late: list[Planned] = []
         layout = self.shape.row_layout
         packings, size = self._way.packings(self.run.sync.object_key), self._way.limits.bytes_per_call
-        packed = pack(self._row_operations(rows, marks, late), packings, size)
+        each = layout.constant_bytes
+        packed = pack(self._row_operations(rows, marks, late), packings, size, each=each)
         self._writer.batches(packed, layout, stage=Batch.Stage.ROWS)
-        self._writer.batches(pack(late, packings, size), layout, stage=Batch.Stage.LATE_ROWS)
+        self._writer.batches(pack(late, packings, size, each=each), layout, stage=Batch.Stage.LATE_ROWS)
 
     def _row_operations(self, rows: Staging, marks: bytearray, late: list[Planned]) -> Iterator[Planned]:
         """The operations of rows in the order in which they are sent, those aside that must be `late`."""
@@ -221,7 +222,12 @@ class Planner:
             return
         packings = self._way.packings(companion.object)
         self._writer.batches(
-            pack(self._companion_operations(companions, marks), packings, self._way.limits.bytes_per_call),
+            pack(
+                self._companion_operations(companions, marks),
+                packings,
+                self._way.limits.bytes_per_call,
+                each=layout.constant_bytes,
+            ),
             layout,
             stage=Batch.Stage.COMPANIONS,
             object_key=companion.object,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -33,6 +34,7 @@ from syncs.engine.plan_writer import discard
 from syncs.engine.planning import Planner
 from syncs.engine.staging import ScratchFull, sweep
 from syncs.engine.steady import steady
+from syncs.engine.variables import Told
 from syncs.models import Batch, Run, Sync
 from syncs.sources.base import SourceError
 
@@ -230,7 +232,8 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     pulse = _Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
-    planner = Planner(run, lease, shape=shape_of(sync), way=way_of(sync), attempt=attempt, pulse=pulse)
+    shape = shape_of(sync, told_of(run))
+    planner = Planner(run, lease, shape=shape, way=way_of(sync), attempt=attempt, pulse=pulse)
     totals = planner.make(
         sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
     )
@@ -374,12 +377,31 @@ def way_of(sync: Sync) -> Way:
     )
 
 
-def shape_of(sync: Sync) -> Shape:
-    """The sync's mapping with the facts of its fields. A field that nobody listed is taken as text."""
+def told_of(run: Run) -> Told:
+    """The run variables of a run that has begun."""
+    sync, began = run.sync, run.started_at or timezone.now()
+    return Told(began, run.number, run.public_id, run.trigger, sync.name, sync.model.name)
+
+
+def told_next(sync: Sync) -> Told:
+    """The run variables as a run that somebody started now would have them; its id is not known yet."""
+    number, trigger = sync.last_run_number + 1, Run.Trigger.MANUAL.value
+    return Told(timezone.now(), number, UUID(int=0), trigger, sync.name, sync.model.name)
+
+
+def shape_of(sync: Sync, told: Told) -> Shape:
+    """The sync's mapping with the facts of its fields. A field that nobody listed is taken as text.
+
+    MappingBroken where a field cannot hold the run variable that fills it.
+    """
     listed = {field.key: field for field in connect.known_fields(sync.connection, sync.object_key)}
+    mapped = [
+        (m, listed.get(m.field, Field(m.field, m.field, Kind.TEXT, verified=False)))
+        for m in sync.mappings.all()
+    ]
     rules = tuple(
         Rule(
-            field=listed.get(m.field, Field(m.field, m.field, Kind.TEXT, verified=False)),
+            field=field,
             column=m.column,
             value=m.value,
             steps=tuple(m.steps),
@@ -388,7 +410,10 @@ def shape_of(sync: Sync) -> Shape:
             first_of=tuple(m.first_of or ()),
             template=m.template,
         )
-        for m in sync.mappings.all()
+        for m, field in mapped
+        if m.variable is None
     )
+    zone = ZoneInfo(sync.model.source.time_zone)
+    constants = told.constants([(m.variable, field) for m, field in mapped if m.variable], zone)
     target = connect.adapter_of(sync.connection).object(sync.object_key)
-    return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion)
+    return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion, constants)

@@ -17,7 +17,7 @@ FIXED, NAMED = "value", "name"  # a fixed value instead of a column; a field by 
 TYPED = "typed"  # a column by its typed name, where there are too many to choose from in every row
 MOST_ROWS = 1_000
 PARTS = ("source", "value", "field", "name", "empty", "default", "steps")
-PLACES = dict.fromkeys(("column", "first_of", "template", "steps"), "source") | {
+PLACES = dict.fromkeys(("column", "first_of", "template", "variable", "steps"), "source") | {
     "value": "value",
     "empty": "empty",
 }
@@ -48,13 +48,15 @@ class Row:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """The `template` or `first_of` that fills the field, which cannot be edited here; else empty."""
+        """The `template`, `first_of` or `variable` that fills it and cannot be edited here; else empty."""
         loaded = _loaded(self.source.removeprefix(KEPT)) if self.source.startswith(KEPT) else None
         if not isinstance(loaded, dict) or len(loaded) != 1:
             return {}
         template, first_of = loaded.get("template"), loaded.get("first_of")
         if isinstance(template, str):
             return {"template": template}
+        if isinstance(loaded.get("variable"), str):
+            return {"variable": loaded["variable"]}
         names = isinstance(first_of, list) and all(isinstance(one, str) and one for one in first_of)
         return {"first_of": tuple(first_of)} if names and first_of else {}
 
@@ -64,6 +66,8 @@ class Row:
         kept = self.kept
         if "template" in kept:
             return f"the template “{kept['template']}”"
+        if "variable" in kept:
+            return f"the run variable {kept['variable']}"
         return f"the first of {', '.join(kept['first_of'])} that is not empty" if kept else ""
 
     @property
@@ -154,6 +158,8 @@ def rows_of(fillings: Iterable[Filling], known: Iterable[str]) -> list[Row]:
 
 
 def _source(one: Filling) -> str:
+    if one.variable is not None:
+        return KEPT + orjson.dumps({"variable": one.variable}).decode()
     if one.template is not None or one.first_of:
         kept = {"first_of": one.first_of} if one.template is None else {"template": one.template}
         return KEPT + orjson.dumps(kept).decode()

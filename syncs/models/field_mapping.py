@@ -7,7 +7,7 @@ from syncadmin.teams.models import Team
 from syncs.models.sync import Sync
 
 LONGEST_NAME = 500  # of a column or a field
-SOURCES = ("column", "first_of", "template", "value")
+SOURCES = ("column", "first_of", "template", "value", "variable")
 
 
 def _only(name: str) -> Q:
@@ -18,7 +18,8 @@ class FieldMapping(models.Model):
     """What fills a field, and what an empty value means.
 
     Exactly one of these fills it: `column`; `first_of`, columns of which the first that is not empty does;
-    `template`, in Liquid; `value`, the same for every row.
+    `template`, in Liquid; `value`, the same for every row; `variable`, which the run tells
+    (`engine/variables.py`).
 
     `steps` is the chain of transformations, as `engine/steps.py` reads it: ["trim", "lower",
     {"map": {"a": "b"}}]. `default` is used where `empty` is DEFAULT.
@@ -38,6 +39,7 @@ class FieldMapping(models.Model):
     first_of = models.JSONField(null=True, blank=True)
     template = models.TextField(null=True, blank=True)
     value = models.JSONField(null=True, blank=True)
+    variable = models.CharField(max_length=40, null=True, blank=True)
     steps = models.JSONField(default=list, blank=True)
     empty = models.CharField(max_length=10, choices=Empty, default=Empty.LEAVE)
     default = models.JSONField(null=True, blank=True)
@@ -51,12 +53,16 @@ class FieldMapping(models.Model):
                 violation_error_message="This field is mapped twice.",
             ),
             models.CheckConstraint(
-                condition=_only("column") | _only("first_of") | _only("template") | _only("value"),
+                condition=_only("column")
+                | _only("first_of")
+                | _only("template")
+                | _only("value")
+                | _only("variable"),
                 name="mapping_has_one_source",
-                violation_error_message="Give only one of column, first_of, template and value.",
+                violation_error_message="Give only one of column, first_of, template, value and variable.",
             ),
         ]
 
     def __str__(self) -> str:
-        given = [one for one in (self.column, self.first_of, self.template) if one is not None]
+        given = [one for one in (self.column, self.first_of, self.template, self.variable) if one is not None]
         return f"{given[0] if given else repr(self.value)} → {self.field}"

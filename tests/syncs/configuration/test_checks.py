@@ -212,6 +212,40 @@ def test_a_fixed_value_must_fit_its_field() -> None:
     assert "empty" in only(faults(EMAIL, Filling("last_name", value="  ")))[1]
 
 
+def test_a_run_variable_fills_what_can_hold_it() -> None:
+    assert faults(EMAIL, Filling("last_name", variable="sync_name")) == []
+    assert faults(EMAIL, Filling("Lead_Score__c", variable="run_number")) == []
+    at, message = only(faults(EMAIL, Filling("Lead_Score__c", variable="run_started_at")))
+    assert at == ("mapping", "Lead_Score__c", "variable")
+    assert "`run_started_at` does not fit" in message
+    assert "is not one of the 2 options" in only(faults(EMAIL, Filling("stage", variable="run_trigger")))[1]
+
+
+def test_an_unknown_run_variable_is_told_with_what_comes_near() -> None:
+    at, message = only(faults(EMAIL, Filling("last_name", variable="run_numbr")))
+    assert at == ("mapping", "last_name", "variable")
+    assert message == "there is no run variable `run_numbr`; did you mean `run_number`?"
+    assert "run_started_at" in only(faults(EMAIL, Filling("last_name", variable="moon")))[1]
+    steps = Filling("last_name", variable="run_id", steps=("trim",))
+    assert "are not for a run variable" in only(faults(EMAIL, steps))[1]
+
+
+def test_a_run_variable_tells_no_records_apart() -> None:
+    found = faults(Filling("email", variable="run_id"))
+    assert {fault.at for fault in found} == {("mapping", "email", "variable")}
+    assert any("needs a column" in fault.message for fault in found)
+    named = Filling("company.domain", variable="sync_name")
+    assert any("needs a column" in fault.message for fault in faults(EMAIL, named))
+
+
+def test_run_variables_alone_write_no_company() -> None:
+    industry = Filling("company.industry", variable="sync_name")
+    at, message = only(faults(EMAIL, industry))
+    assert at == ("mapping", "company.industry", "variable")
+    assert "map another field that begins with `company.`" in message
+    assert faults(EMAIL, industry, Filling("company.domain", column="web")) == []
+
+
 def test_a_default_must_fit_its_field() -> None:
     at, _ = only(faults(EMAIL, Filling("Lead_Score__c", column="score", empty="default", default="many")))
     assert at == ("mapping", "Lead_Score__c", "empty")

@@ -74,7 +74,11 @@ syncs:
         template: "{{ email }}\\n  $${x} {{ ['dollar'] | upcase }}"
         steps: [{replace_pattern: ['([0-9]+)', '\\1;']}, {boolean: {yes: ["ja"], no: ["no"]}}]
       phone: {first_of: [b, dollar], steps: [{phone: DE}], empty: clear}
-  two: {model: people, connection: first, object: companies, mapping: {domain: email}}
+  two:
+    model: people
+    connection: first
+    object: companies
+    mapping: {domain: email, industry: {variable: run_id}}
 """
 
 
@@ -128,7 +132,7 @@ def contents(team: Team) -> object:
         ),
         list(
             FieldMapping.objects.order_by("sync__name", "position").values_list(
-                "field", "column", "first_of", "template", "value", "steps", "empty", "default"
+                "field", "column", "first_of", "template", "value", "variable", "steps", "empty", "default"
             )
         ),
     )
@@ -138,7 +142,7 @@ def test_the_export_is_what_a_person_would_write(rich: Team) -> None:
     document = yaml.safe_load(export(rich))
     assert list(document) == ["team", "sources", "models", "connections", "syncs"]
     assert document["connections"]["first"]["api_key"] == "${FIRST_API_KEY}"
-    assert document["syncs"]["two"]["mapping"] == {"domain": "email"}
+    assert document["syncs"]["two"]["mapping"] == {"domain": "email", "industry": {"variable": "run_id"}}
 
 
 def test_names_that_would_make_one_variable_make_two(rich: Team) -> None:

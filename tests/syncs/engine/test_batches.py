@@ -1,5 +1,6 @@
 """Operations are packed within the limits and come back as they went in."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -85,6 +86,22 @@ def test_what_is_left_alone_is_absent_and_what_is_cleared_is_none() -> None:
     row = Payload(write([planned("1", "a@b.com", None, None)], LAYOUT)).row(0)
 
     assert row.record == {"email": "a@b.com", "title": None}
+
+
+def test_what_the_run_fills_is_sent_and_is_not_part_of_what_is_remembered() -> None:
+    layout = replace(LAYOUT, constants={"run": 3})
+    batch = [planned("1", "a@b.com", 1, "VP"), planned("2", "c@d.com", 2, "CEO")]
+    payload = Payload(write(batch, layout))
+
+    for packed in (payload, Payload(payload.part(0, 2))):
+        assert packed.row(0).record == {"email": "a@b.com", "score": 1, "title": "VP", "run": 3}
+        assert packed.columns([0, 1]).records[1] == {"email": "c@d.com", "score": 2, "title": "CEO"}
+        assert [one.values["run"] for one in packed.operations(12, Mode.UPSERT, [0, 1])] == [3, 3]
+        looked_up = packed.operations(12, Mode.INSERT, [0, 1], to_find=True)
+        assert not any("run" in one.values for one in looked_up)
+    forgotten = Payload(without(write(batch, layout), {0}))
+    assert (forgotten.row(0).record, forgotten.row(1).record["run"]) == ({}, 3)
+    assert layout.constant_bytes == len('{"run":3}')
 
 
 def test_a_companions_prefix_stays_here() -> None:
