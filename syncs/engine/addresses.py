@@ -10,6 +10,8 @@ import re
 import idna
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailSyntaxError, validate_email
 
+from syncs.engine import mail_domains
+
 # Possessive quantifiers: nothing is tried twice, so a long wrong text costs no more than a right one.
 # Two hyphens in a row are left to the slow path: they may be Punycode.
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]++"
@@ -27,22 +29,6 @@ _SPECIAL_USE = frozenset(SPECIAL_USE_DOMAIN_NAMES)
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _AFTER_HOST = re.compile(r"[/?#\\]")
 _PORT = re.compile(r":[0-9]{0,5}\Z")
-
-# Mail services where anybody may have an address, so that the domain tells no company. The best known
-# ones, as of November 2026; not all.
-_FREE_MAIL = """
-126.com 163.com aol.com bigpond.com bk.ru bol.com.br btinternet.com comcast.net daum.net duck.com
-fastmail.com foxmail.com free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net
-googlemail.com hanmail.net hey.com hotmail.co.uk hotmail.com hotmail.de hotmail.es hotmail.fr
-hotmail.it icloud.com inbox.ru interia.pl laposte.net libero.it list.ru live.co.uk live.com live.fr
-live.nl mac.com mail.com mail.ru me.com msn.com naver.com o2.pl orange.fr outlook.com outlook.de
-outlook.es outlook.fr outlook.it pm.me proton.me protonmail.com qq.com rambler.ru rediffmail.com
-rocketmail.com sbcglobal.net seznam.cz sina.com t-online.de tuta.com tutanota.com uol.com.br
-verizon.net virgilio.it wanadoo.fr web.de wp.pl ya.ru yahoo.ca yahoo.co.in yahoo.co.jp yahoo.co.uk
-yahoo.com yahoo.com.au yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.it yandex.com yandex.ru
-yeah.net ymail.com zohomail.com
-"""
-FREE_MAIL = frozenset(_FREE_MAIL.split())
 
 
 def email(text: str) -> str | None:
@@ -122,7 +108,7 @@ def domains(values: list[str | None]) -> list[str | None]:
 
 def is_free_mail(domain: str) -> bool:
     """Whether this domain, as `domain` writes it, is a mail service where anybody may have an address."""
-    return domain in FREE_MAIL
+    return domain in mail_domains.PERSONAL.domains
 
 
 def _email(text: str) -> str | None:

@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncs.engine.addresses import (
-    FREE_MAIL,
     checked_email,
     domain,
     domains,
@@ -18,6 +17,7 @@ from syncs.engine.addresses import (
     is_free_mail,
     plain_emails,
 )
+from syncs.engine.mail_domains import DISPOSABLE, PERSONAL
 
 # Letters, marks and signs at which the rules turn, international ones included.
 CHARACTERS = st.text(
@@ -268,4 +268,5 @@ def test_free_mail_tells_no_company() -> None:
     assert is_free_mail("gmail.com")
     assert not is_free_mail("acme.com")
     assert not is_free_mail("sales.gmail.com.acme.com")
-    assert all(domain(name) == name for name in FREE_MAIL)
+    assert all(domain(name) == name for name in PERSONAL.domains | DISPOSABLE.domains)
+    assert not PERSONAL.domains & DISPOSABLE.domains
