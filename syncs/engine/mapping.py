@@ -239,7 +239,7 @@ class Mapper:
             fixed, wrong = values.cast_column([rule.value], rule.field, zone=self._zone)
             column, problems = fixed * size, dict.fromkeys(range(size), wrong[0]) if wrong else {}
         else:
-            cells = self._cells(rule, columns, size)
+            cells = self.cells(rule, columns, size)
             chain = self._chains.get(key)
             column, problems = values.cast_column(
                 chain(cells) if chain else cells, rule.field, zone=self._zone
@@ -258,7 +258,7 @@ class Mapper:
                     flaws.setdefault(at, []).append(Flaw("empty", key, message))
         return column
 
-    def _cells(self, rule: Rule, columns: list[list[Any]], size: int) -> list[Any]:
+    def cells(self, rule: Rule, columns: list[list[Any]], size: int) -> list[Any]:
         """What fills the field, before its steps."""
         if rule.column is not None:
             return columns[self._places[rule.column]]

@@ -36,7 +36,7 @@ _TAGS = (
     "#", "assign", "break", "capture", "case", "comment", "continue", "cycle", "echo", "for", "if", "liquid",
     "unless",
 )  # fmt: skip
-_FILTERS = (
+FILTERS = (
     "abs", "append", "at_least", "at_most", "capitalize", "ceil", "compact", "concat", "date", "default",
     "divided_by", "downcase", "escape", "first", "floor", "join", "last", "lstrip", "minus", "modulo",
     "newline_to_br", "plus", "prepend", "remove", "remove_first", "remove_last", "replace", "replace_first",
@@ -222,7 +222,7 @@ class _Environment(Environment):
         super().setup_tags_and_filters()
         self.tags = {name: tag for name, tag in self.tags.items() if name in (*_INNER, *_TAGS)}
         self.add_filter("date", _date)
-        self.filters = {name: _bounded(name, self.filters[name]) for name in _FILTERS}
+        self.filters = {name: _bounded(name, self.filters[name]) for name in FILTERS}
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -281,7 +281,7 @@ _ENVIRONMENT = _Environment()
 
 
 def _unknown_filter(name: str) -> str:
-    near = get_close_matches(name, _FILTERS, n=1)
+    near = get_close_matches(name, FILTERS, n=1)
     return f'there is no filter "{name}".' + (f' Did you mean "{near[0]}"?' if near else "")
 
 
