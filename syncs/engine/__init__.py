@@ -15,6 +15,7 @@ To read it, walk the modules in this order:
 5. `planning.py`   staged records are compared with the ledger (`comparing.py`): `plan.py` decides,
                    `duplicates.py` finds rows that share a key, `reasons.py` tells people,
                    `plan_writer.py` writes it down
+   and of a dry run `diff_writer.py` tells what it would change (`diff.py`), `harm.py` what would hurt
 6. `batches.py`    operations packed, and the form in which they are kept
 7. `deliver.py`    batches (`open_batches.py`) go out as calls (`calls.py`), as many as the account allows
                    (`allowance.py`), and come back:

@@ -1,6 +1,6 @@
 """Compares what is staged with the ledger: whole spans of keys at once, one by one only what differs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import compress
 from operator import ne
@@ -23,12 +23,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What one span of keys came to. `left`: keys that the ledger has and no row has any more."""
+    """What one span of keys came to. `left`: keys that the ledger has and no row has any more; a dry run is
+    told which, as `left_keys`.
+    """
 
     sent: list[Change]
     deferred: list[Entry]
     unchanged: int
     left: int
+    left_keys: Collection[bytes] = ()
 
 
 def compare(
@@ -89,7 +92,9 @@ def _compare(
             deferred.append(entry)
         else:
             sent.append(Change(entry, before, what))
-    return Compared(sent, deferred, unchanged, left)
+    if not (left and run.dry_run):
+        return Compared(sent, deferred, unchanged, left)
+    return Compared(sent, deferred, unchanged, left, accepted.keys() - staged.fingerprints(span).keys())
 
 
 def _entries(staged: Staging, span: Span, wanted: bytes | None, keys: set[bytes]) -> list[Entry]:

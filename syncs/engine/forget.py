@@ -20,8 +20,9 @@ from destinations.models import Exchange
 from syncadmin.teams.models import Team
 from syncs.engine import addresses
 from syncs.engine.batches import Payload, outcomes_without, without
+from syncs.engine.diff_writer import befores_without
 from syncs.engine.keys import row_key
-from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync
+from syncs.models import Batch, BatchDiff, LedgerEntry, PlannedRow, RejectedRow, Run, Sync
 
 FORGOTTEN = "Removed on request."
 SHORTEST_TOLD = 6  # signs of a key that cannot be in a text by chance
@@ -187,6 +188,8 @@ def _blank(batch: Batch, positions: list[int]) -> None:
     if batch.outcomes:
         changes["outcomes"] = outcomes_without(bytes(batch.outcomes), positions, reason=FORGOTTEN)
     Batch.objects.filter(pk=batch.pk).update(**changes)
+    for diff in BatchDiff.objects.filter(pk=batch.pk):
+        BatchDiff.objects.filter(pk=diff.pk).update(befores=befores_without(bytes(diff.befores), positions))
 
 
 def _in_exchanges(team: Team, person: _Person, batches: list[Batch], *, remove: bool) -> int:

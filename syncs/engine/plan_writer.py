@@ -3,13 +3,13 @@
 Everything carries the attempt's number; what an earlier attempt wrote is taken away first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from syncs.engine import bulk
 from syncs.engine.batches import Planned, write
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Layout
-from syncs.models import Batch, PlannedRow, RejectedRow, Run
+from syncs.models import Batch, LeftRows, PlannedRow, RejectedRow, Run
 
 OPERATIONS_A_WRITE = 2_000  # keeps SQLite's write transactions under 50 ms
 REJECTED_A_WRITE = 500
@@ -30,7 +30,7 @@ _INDEX_COLUMNS = {
 def discard(run: Run, lease: Lease, *, but: int | None = None) -> None:
     """Take away what attempts at the run's plan wrote, in small writes; all `but` one."""
     attempts = [] if but is None else [but]
-    for model in (Batch, RejectedRow):
+    for model in (Batch, RejectedRow, LeftRows):
         stale = model._default_manager.filter(run=run).exclude(plan_attempt__in=attempts)
         while found := list(stale.values_list("pk", flat=True)[:DELETED_A_WRITE]):
             lease.demand()
@@ -82,6 +82,20 @@ class PlanWriter:
             with bulk.unhurried():
                 self._lease.fence()
                 RejectedRow.objects.bulk_create(rows[at : at + REJECTED_A_WRITE])
+
+    def left(self, keys: Collection[bytes]) -> None:
+        """Write the keys of rows that left the model, those of one span of the comparison."""
+        self._lease.demand()
+        packed = b"".join(sorted(keys))
+        with bulk.unhurried():
+            self._lease.fence()
+            LeftRows.objects.create(
+                team_id=self.run.team_id,
+                run=self.run,
+                plan_attempt=self._attempt,
+                number=packed[0],
+                keys=packed,
+            )
 
     def _batch(self, batch: Sequence[Planned], layout: Layout, stage: Batch.Stage, object_key: str) -> Batch:
         return Batch(

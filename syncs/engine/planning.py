@@ -158,6 +158,8 @@ class Planner:
 
         for compared in compare(self.run, self._lease, rows, 0, self._when, wanted=wanted, repeated=repeated):
             self.totals.left += compared.left
+            if compared.left_keys:
+                self._writer.left(compared.left_keys)
             self.totals.unchanged += compared.unchanged
             self.totals.deferred += len(compared.deferred)
             for entry in compared.deferred:

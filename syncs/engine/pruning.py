@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, QuerySet
@@ -10,7 +11,7 @@ from django.utils import timezone
 from destinations import accounts
 from destinations.models import Exchange
 from syncs.engine.staging import sweep
-from syncs.models import Batch, LedgerEntry, PlannedRow, Run, Source
+from syncs.models import Batch, BatchDiff, LedgerEntry, LeftRows, PlannedRow, Run, Source
 from syncs.sources import uploads
 from syncs.sources.duckdb import Upload
 
@@ -30,6 +31,8 @@ def prune() -> dict[str, int]:
             payloads.exclude(pk__in=unfolded),
             lambda some: some.update(payload=b"", outcomes=b"", journal=b""),
         ),
+        "what dry runs would change": _delete(BatchDiff.objects.filter(batch__run__in=old)),
+        "rows that left": _delete(LeftRows.objects.filter(run__in=old)),
         "planned rows": _delete_planned(old),
         "former generations": _delete_former(),
         "accounts": accounts.prune(now),
@@ -44,11 +47,11 @@ def _uploaded() -> set[str]:
     return {str(options.get("path")) for options in found}
 
 
-def _delete(rows: "QuerySet[Exchange]") -> int:
+def _delete(rows: "QuerySet[Exchange] | QuerySet[BatchDiff] | QuerySet[LeftRows]") -> int:
     return _in_parts(rows, lambda some: some.delete()[0])
 
 
-def _in_parts(rows: "QuerySet[Exchange] | QuerySet[Batch]", act: Callable[..., int]) -> int:
+def _in_parts(rows: "QuerySet[Any]", act: Callable[..., int]) -> int:
     """Act on rows by their ids, a few hundred a write: SQLite's writers wait for each other."""
     count = 0
     while some := list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):

@@ -28,6 +28,7 @@ from syncadmin.teams.models import User
 from syncs.engine import doorbell, faults, ledger, leftovers, settle
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.deliver import Delivery
+from syncs.engine.diff_writer import compare_plan
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken, Rule, Shape
 from syncs.engine.plan_writer import discard
@@ -237,6 +238,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     totals = planner.make(
         sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
     )
+    diff = compare_plan(run, lease, attempt, planner.shape, pulse.compared) if run.dry_run else None
     _move(
         run,
         lease,
@@ -245,6 +247,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         due_at=timezone.now(),
         waiting_count=totals.planned,
         notes=list(totals.notes),
+        diff=diff,
         waits_for="",
         **{f"{name}_count": getattr(totals, name) for name in _PLANNED},
     )
@@ -350,13 +353,17 @@ class _Pulse:
         self._next = 0.0
 
     def __call__(self, read: int) -> None:
+        self._beat(f"Reading the model: {read:,} rows so far.")
+
+    def compared(self, rows: int) -> None:
+        self._beat(f"Comparing with what was last sent: {rows:,} rows so far.")
+
+    def _beat(self, told: str) -> None:
         self._lease.demand()
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 1
-        Run.objects.filter(pk=self._run.pk, lease_token=self._lease.token).update(
-            waits_for=f"Reading the model: {read:,} rows so far."
-        )
+        Run.objects.filter(pk=self._run.pk, lease_token=self._lease.token).update(waits_for=told)
         self._look()
         if Run.objects.filter(pk=self._run.pk, cancel_requested_at__isnull=False).exists():
             raise Cancelled

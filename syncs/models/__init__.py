@@ -1,4 +1,5 @@
 from syncs.models.batch import Batch, PlannedRow
+from syncs.models.dry_run import BatchDiff, LeftRows
 from syncs.models.field_mapping import FieldMapping
 from syncs.models.ledger import LedgerEntry
 from syncs.models.query_model import QueryModel
@@ -11,8 +12,10 @@ from syncs.models.worker_beat import WorkerBeat
 
 __all__ = [
     "Batch",
+    "BatchDiff",
     "FieldMapping",
     "LedgerEntry",
+    "LeftRows",
     "PlannedRow",
     "QueryModel",
     "RejectedRow",

@@ -84,6 +84,9 @@ class Run(models.Model):
     rekeyed_count = models.PositiveBigIntegerField(default=0)
     normalised_count = models.PositiveBigIntegerField(default=0)
     notes = models.JSONField(default=list, help_text="Sentences for people: what the run noticed.")
+    diff = models.JSONField(
+        null=True, blank=True, editable=False, help_text="What a dry run would change, counted by field."
+    )
 
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
