@@ -6,7 +6,7 @@ Source ─rows─▶ Model ─rows─▶ Mapping ─records─▶ Plan ─operat
 
 To read it, walk the modules in this order:
 
-1. `run.py`        the conductor: a run from queued to its end, and what it stands on
+1. `run.py`        the conductor: a run from queued to its end; `ground.py` is what it stands on
 2. `lease.py`      one worker at a time, fenced; `leftovers.py` waits for jobs that an earlier run left
 3. `extract.py`    rows are read, mapped (`mapping.py`, `templates.py`, `steps.py` and the
                    `step_*.py` it names, `patterns.py`, `values.py`, `picklist.py`, `addresses.py`;

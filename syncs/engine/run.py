@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -21,21 +20,20 @@ from django.db.models import F
 from django.utils import timezone
 
 from destinations import connect
-from destinations.contract import Field, Kind, Mode
 from destinations.errors import AuthExpired, DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
 from syncs.engine import doorbell, faults, ledger, leftovers, settle
-from syncs.engine.calls import Rest, Stop, Way
+from syncs.engine.calls import Rest, Stop
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
+from syncs.engine.ground import shape_of, told_of, way_of
 from syncs.engine.lease import Lease, LostLease
-from syncs.engine.mapping import MappingBroken, Rule, Shape
+from syncs.engine.mapping import MappingBroken
 from syncs.engine.plan_writer import discard
 from syncs.engine.planning import Planner
 from syncs.engine.staging import ScratchFull, sweep
 from syncs.engine.steady import steady
-from syncs.engine.variables import Told
 from syncs.models import Batch, Run, Sync
 from syncs.sources.base import SourceError
 
@@ -367,60 +365,3 @@ class _Pulse:
         self._look()
         if Run.objects.filter(pk=self._run.pk, cancel_requested_at__isnull=False).exists():
             raise Cancelled
-
-
-# What a run stands on
-
-
-def way_of(sync: Sync) -> Way:
-    """Where the sync's calls go."""
-    adapter = connect.adapter_of(sync.connection)
-    return Way(
-        sync.connection,
-        adapter,
-        adapter.limits_for(sync.connection.options),
-        sync.upsert_key,
-        Mode(sync.mode),
-    )
-
-
-def told_of(run: Run) -> Told:
-    """The run variables of a run that has begun."""
-    sync, began = run.sync, run.started_at or timezone.now()
-    return Told(began, run.number, run.public_id, run.trigger, sync.name, sync.model.name)
-
-
-def told_next(sync: Sync) -> Told:
-    """The run variables as a run that somebody started now would have them; its id is not known yet."""
-    number, trigger = sync.last_run_number + 1, Run.Trigger.MANUAL.value
-    return Told(timezone.now(), number, UUID(int=0), trigger, sync.name, sync.model.name)
-
-
-def shape_of(sync: Sync, told: Told) -> Shape:
-    """The sync's mapping with the facts of its fields. A field that nobody listed is taken as text.
-
-    MappingBroken where a field cannot hold the run variable that fills it.
-    """
-    listed = {field.key: field for field in connect.known_fields(sync.connection, sync.object_key)}
-    mapped = [
-        (m, listed.get(m.field, Field(m.field, m.field, Kind.TEXT, verified=False)))
-        for m in sync.mappings.all()
-    ]
-    rules = tuple(
-        Rule(
-            field=field,
-            column=m.column,
-            value=m.value,
-            steps=tuple(m.steps),
-            empty=m.empty,
-            default=m.default,
-            first_of=tuple(m.first_of or ()),
-            template=m.template,
-        )
-        for m, field in mapped
-        if m.variable is None
-    )
-    zone = ZoneInfo(sync.model.source.time_zone)
-    constants = told.constants([(m.variable, field) for m, field in mapped if m.variable], zone)
-    target = connect.adapter_of(sync.connection).object(sync.object_key)
-    return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion, constants)

@@ -81,8 +81,9 @@ def deliver(sync_id: int) -> dict[str, Any]:
     from destinations.contract import Mode
     from syncs.engine.batches import Payload
     from syncs.engine.deliver import Delivery
+    from syncs.engine.ground import way_of
     from syncs.engine.lease import Lease
-    from syncs.engine.run import _plan, finish_here, start, way_of
+    from syncs.engine.run import _plan, finish_here, start
     from syncs.engine.steady import steady
     from syncs.models import Batch, Run, Sync
 

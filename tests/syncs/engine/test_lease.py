@@ -13,8 +13,8 @@ from django.utils import timezone
 from destinations.adapters.qualified import Adapter
 from syncs.engine import lease as leases
 from syncs.engine import settle
+from syncs.engine.ground import way_of
 from syncs.engine.lease import Lease, LostLease, holder_is_dead, this_holder
-from syncs.engine.run import way_of
 from syncs.models import Batch, Run
 from tests.syncs.engine.scene import Scene, counts, person, plan_only, steal
 

@@ -1,0 +1,69 @@
+"""What a run stands on: where its calls go, and the mapping that it does, with the facts of the fields."""
+
+from collections.abc import Iterable
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from destinations import connect
+from destinations.contract import Field, Kind, Mode
+from syncs.engine.calls import Way
+from syncs.engine.mapping import Rule, Shape
+from syncs.engine.variables import Told
+from syncs.models import FieldMapping, Run, Sync
+
+
+def way_of(sync: Sync) -> Way:
+    """Where the sync's calls go."""
+    adapter = connect.adapter_of(sync.connection)
+    return Way(
+        sync.connection,
+        adapter,
+        adapter.limits_for(sync.connection.options),
+        sync.upsert_key,
+        Mode(sync.mode),
+    )
+
+
+def told_of(run: Run) -> Told:
+    """The run variables of a run that has begun."""
+    sync, began = run.sync, run.started_at or timezone.now()
+    return Told(began, run.number, run.public_id, run.trigger, sync.name, sync.model.name)
+
+
+def told_next(sync: Sync) -> Told:
+    """The run variables as a run that somebody started now would have them; its id is not known yet."""
+    number, trigger = sync.last_run_number + 1, Run.Trigger.MANUAL.value
+    return Told(timezone.now(), number, UUID(int=0), trigger, sync.name, sync.model.name)
+
+
+def shape_of(sync: Sync, told: Told, mappings: Iterable[FieldMapping] | None = None) -> Shape:
+    """The sync's mapping with the facts of its fields. A field that nobody listed is taken as text.
+
+    `mappings` stand in for those that are stored. MappingBroken where a field cannot hold the run variable
+    that fills it.
+    """
+    listed = {field.key: field for field in connect.known_fields(sync.connection, sync.object_key)}
+    mapped = [
+        (m, listed.get(m.field, Field(m.field, m.field, Kind.TEXT, verified=False)))
+        for m in (sync.mappings.all() if mappings is None else mappings)
+    ]
+    rules = tuple(
+        Rule(
+            field=field,
+            column=m.column,
+            value=m.value,
+            steps=tuple(m.steps),
+            empty=m.empty,
+            default=m.default,
+            first_of=tuple(m.first_of or ()),
+            template=m.template,
+        )
+        for m, field in mapped
+        if m.variable is None
+    )
+    zone = ZoneInfo(sync.model.source.time_zone)
+    constants = told.constants([(m.variable, field) for m, field in mapped if m.variable], zone)
+    target = connect.adapter_of(sync.connection).object(sync.object_key)
+    return Shape(rules, tuple(sync.model.primary_key), sync.upsert_key, target.companion, constants)
