@@ -25,7 +25,10 @@ PLACES = dict.fromkeys(("column", "first_of", "template", "variable", "steps"), 
 
 @dataclasses.dataclass(slots=True)
 class Row:
-    """One row as it was typed. `steps` are transformations from elsewhere, as JSON: they are kept."""
+    """One row as it was typed. `steps` are transformations from elsewhere, as JSON: they are kept.
+
+    `reason` is why a proposed row is proposed, a sentence; "" where a person filled it.
+    """
 
     source: str = ""
     value: str = ""
@@ -35,7 +38,7 @@ class Row:
     default: str = ""
     steps: str = ""
     errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    is_proposed: bool = False
+    reason: str = ""
 
     @property
     def key(self) -> str:

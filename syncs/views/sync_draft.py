@@ -3,7 +3,7 @@
 A new sync and changes to an existing one go the same way. Nothing of a draft counts before it is saved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from syncs.configuration.goals import fillings_of
 from syncs.engine import ledger
 from syncs.forms.sync_proposals import opening_rows
 from syncs.forms.sync_rows import Row, restored_rows, rows_of, stored_rows
+from syncs.forms.sync_suggestions import Candidate
 from syncs.forms.sync_words import mode_of
 from syncs.models import QueryModel, Sync, SyncDraft
 
@@ -88,7 +89,7 @@ class Work:
             return None
         return registry.remembered_fields(self.connection.fields, self.target.key)
 
-    def rows(self, columns: Iterable[str] | None = None) -> list[Row]:
+    def rows(self, columns: Sequence[Candidate] = ()) -> list[Row]:
         """The mapping as it stands in the form; a proposal where nobody typed anything yet."""
         if "rows" in self.content:
             return restored_rows(self.content["rows"])
@@ -96,7 +97,7 @@ class Work:
             return []
         wanted = self.wanted
         mode = mode_of(wanted.mode) or Mode.UPSERT
-        return opening_rows(self.target, mode, wanted.upsert_key, self.fields or (), list(columns or ()))
+        return opening_rows(self.target, mode, wanted.upsert_key, self.fields or (), columns)
 
     def save(self, **changes: Any) -> None:
         """Keep what was chosen or typed."""

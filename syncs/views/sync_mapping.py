@@ -41,7 +41,7 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         if not wrong and not any(row.errors for row in rows):
             return redirect(work.url("review"))
     else:
-        rows = work.rows(columns.names)
+        rows = work.rows(columns.offered)
         if not any(row.is_blank for row in rows):
             rows += [Row() for _ in range(BLANK_ROWS)]
     fields = work.fields or []

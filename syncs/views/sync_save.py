@@ -106,7 +106,7 @@ def examine(work: Work) -> Finding:
     else:
         missing = primary_key_faults(model.primary_key, columns.names or ())
         finding.add("model", *(sentence(fault.message) for fault in missing))
-    finding.rows = work.rows(columns.names)
+    finding.rows = work.rows(columns.offered)
     if "rows" not in work.content:
         finding.add("mapping", "Say which columns fill which fields.")
         return finding

@@ -195,7 +195,7 @@ def test_the_mapping_opens_with_the_key_and_the_columns_that_fit(page, model, co
     text = page.get("sync_add_mapping")
     assert '<option value="column:email" selected>email · text · person1@acme.com</option>' in text
     assert '<option value="column:given_name" selected>' in text
-    assert "Proposed by its name" in text
+    assert "Proposed: It has the same name. Its values are e-mail addresses." in text
     assert '<optgroup label="Company of the leads">' in text
     assert "Every lead on a company&#x27;s domain takes over the company&#x27;s values" in text
 
