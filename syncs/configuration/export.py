@@ -139,6 +139,11 @@ def _limits(connection: Connection) -> dict[str, JSON]:
     return limits
 
 
+def definition_of(sync: Sync) -> dict[str, Any]:
+    """What the document says of one sync, with its name and without the switch `paused`."""
+    return {"name": sync.name} | {key: value for key, value in _sync(sync).items() if key != "paused"}
+
+
 def _sync(sync: Sync) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": sync.model.name,

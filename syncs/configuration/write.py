@@ -8,12 +8,13 @@ from django.utils import timezone
 
 from destinations import accounts, budget, connect, registry
 from destinations.models import Connection, Exchange, RemoteAccount
-from syncadmin.teams.models import Team
+from syncadmin.teams.models import Team, User
+from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import ledger
-from syncs.models import FieldMapping, QueryModel, Run, Source, Sync
+from syncs.models import FieldMapping, QueryModel, Run, Source, Sync, SyncVersion
 
 
 def write(plan: Plan) -> None:
@@ -160,11 +161,26 @@ class _Writer:
                 team=self._team,
                 model=self._models[goal.model.name],
                 connection=self._connections[goal.connection.name],
+                origin=SyncVersion.Origin.APPLY,
             )
 
 
-def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Connection) -> Sync:
-    """Write a sync with its mapping, in the caller's transaction. A new meaning starts a new generation."""
+def write_sync(
+    goal: SyncGoal,
+    *,
+    team: Team,
+    model: QueryModel,
+    connection: Connection,
+    author: User | None = None,
+    origin: str = SyncVersion.Origin.PAGES,
+) -> Sync:
+    """Write a sync with its mapping, in the caller's transaction. A new meaning starts a new generation.
+
+    What it is then is kept as a version, by its author (None: nobody who signed in).
+    """
+    if goal.existing is not None:
+        Sync.objects.select_for_update().only("pk").get(pk=goal.existing.pk)  # versions come one by one
+        versions.keep_found(Sync.objects.select_related("model", "connection").get(pk=goal.existing.pk))
     new_generation, new_mapping = goal.new_generation, goal.has_new_mapping
     sync = goal.existing or Sync(team=team)
     sync.name, sync.model, sync.connection = goal.name, model, connection
@@ -180,6 +196,7 @@ def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Con
         FieldMapping.objects.filter(sync=sync).delete()
         FieldMapping.objects.bulk_create(mapping_rows(sync, goal.draft.mapping))
         ledger.release_refused(Sync.objects.get(pk=sync.pk))
+    versions.keep(sync, author=author, origin=origin)
     return sync
 
 

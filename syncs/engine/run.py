@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils import timezone
 
 from destinations import connect
@@ -34,7 +34,7 @@ from syncs.engine.plan_writer import discard
 from syncs.engine.planning import Planner
 from syncs.engine.staging import ScratchFull, sweep
 from syncs.engine.steady import steady
-from syncs.models import Batch, Run, Sync
+from syncs.models import Batch, Run, Sync, SyncVersion
 from syncs.sources.base import SourceError
 
 PLAN_LASTS = timedelta(hours=1)
@@ -87,12 +87,14 @@ def start(
                 if active := Run.objects.active().filter(sync=sync).first():
                     raise AlreadyRunning(active)
                 raise Paused(sync)
+            version = SyncVersion.objects.filter(sync=sync).aggregate(last=Max("number"))["last"]
             number, generation = Sync.objects.values_list("last_run_number", "generation").get(pk=sync.pk)
             run = Run.objects.create(
                 team_id=sync.team_id,
                 sync=sync,
                 number=number,
                 generation=generation,
+                version=version,
                 trigger=trigger,
                 started_by=started_by,
                 full=full,

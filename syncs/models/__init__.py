@@ -8,6 +8,7 @@ from syncs.models.run import Run
 from syncs.models.source import Source
 from syncs.models.sync import Sync
 from syncs.models.sync_draft import SyncDraft
+from syncs.models.sync_version import SyncVersion
 from syncs.models.worker_beat import WorkerBeat
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "Source",
     "Sync",
     "SyncDraft",
+    "SyncVersion",
     "WorkerBeat",
 ]

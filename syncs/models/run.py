@@ -61,6 +61,9 @@ class Run(models.Model):
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
     generation = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The number of the sync's version that it does."
+    )
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
     started_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)

@@ -5,6 +5,7 @@ from django.urls import path
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_mapping import sync_mapping
 from syncs.views.sync_run import sync_first, sync_full, sync_run, sync_test
+from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
 from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
 
 urlpatterns = [
@@ -20,6 +21,9 @@ urlpatterns = [
     path("<uuid:sync>/edit/destination/", sync_object, name="sync_edit_object"),
     path("<uuid:sync>/edit/mode/", sync_mode, name="sync_edit_mode"),
     path("<uuid:sync>/edit/mapping/", sync_mapping, name="sync_edit_mapping"),
+    path("<uuid:sync>/versions/", sync_versions, name="sync_versions"),
+    path("<uuid:sync>/versions/<int:number>/", sync_version, name="sync_version"),
+    path("<uuid:sync>/versions/<int:number>/go-back/", sync_go_back, name="sync_go_back"),
     path("<uuid:sync>/run/", sync_run, name="sync_run"),
     path("<uuid:sync>/test/", sync_test, name="sync_test"),
     path("<uuid:sync>/first-run/", sync_first, name="sync_first"),

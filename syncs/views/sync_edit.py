@@ -158,7 +158,7 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
             form.add_error("name", "The team already has a sync with this name.")
         if form.is_valid() and finding.goal is not None and not work.has_conflict:
             try:
-                saved = sync_save.save(finding.goal, work, based_on=work.draft.based_on)
+                saved = sync_save.save(finding.goal, work, based_on=work.draft.based_on, author=request.user)
             except sync_save.RunUnderWay as error:
                 run = error.run
             except sync_save.NameTaken:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
 from uuid import UUID
 
 from django.db.models import Max, Q
@@ -16,18 +17,20 @@ from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import EMPTY
 from syncs.models import LedgerEntry, Run, Sync
 
-View = Callable[[TeamRequest, Sync], HttpResponse]
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[TeamRequest, Sync, P], HttpResponse]
 
 
-def of_sync(role: Role) -> Callable[[View], Callable[..., HttpResponseBase]]:
+def of_sync(role: Role) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """The view gets the team's sync whose id is in the address."""
 
-    def decorate(view: View) -> Callable[..., HttpResponseBase]:
+    def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
         @needs(role)
         @wraps(view)
-        def with_sync(request: TeamRequest, sync: UUID) -> HttpResponse:
+        def with_sync(request: TeamRequest, sync: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             found = Sync.objects.select_related("model__source", "connection__account", "team")
-            return view(request, get_object_or_404(found, team=request.team, public_id=sync))
+            of_team = get_object_or_404(found, team=request.team, public_id=sync)
+            return view(request, of_team, *args, **kwargs)
 
         return with_sync
 

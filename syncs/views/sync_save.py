@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
+from syncadmin.teams.models import User
 from syncs.configuration.checks import (
     Draft,
     Fault,
@@ -125,7 +126,7 @@ def examine(work: Work) -> Finding:
     return finding
 
 
-def save(goal: SyncGoal, work: Work, *, based_on: datetime | None) -> Sync:
+def save(goal: SyncGoal, work: Work, *, based_on: datetime | None, author: User) -> Sync:
     """Write the sync and forget the draft, in one transaction. Raises what stands in the way."""
     model, connection = work.model, work.connection
     if model is None or connection is None:
@@ -139,7 +140,7 @@ def save(goal: SyncGoal, work: Work, *, based_on: datetime | None) -> Sync:
                 run = Run.objects.active().filter(sync=goal.existing).first()
                 if run is not None and goal.changes_meaning:
                     raise RunUnderWay(run)
-            sync = write_sync(goal, team=work.draft.team, model=model, connection=connection)
+            sync = write_sync(goal, team=work.draft.team, model=model, connection=connection, author=author)
             work.discard()
     except IntegrityError:
         if is_taken(goal.name, work):
