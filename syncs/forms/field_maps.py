@@ -17,7 +17,7 @@ Spec = dict[str, JSON]
 Pairs = list[tuple[str, JSON]]
 
 MOST_IN_TABLE = 100  # pairs; more are lines in a box
-BLANK_PAIRS = 2
+BLANK_PAIRS = 3
 MOST_LISTED = 50  # values of the samples that are put in at once
 KEEP, ELSE, ATTENTION = "keep", "else", "attention"
 REST = (
