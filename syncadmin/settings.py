@@ -260,6 +260,14 @@ HTTP_PROXY = _text("HTTP_PROXY") or _text("http_proxy")
 NO_PROXY = _text("NO_PROXY") or _text("no_proxy")
 CA_BUNDLE = _text("REQUESTS_CA_BUNDLE") or _text("SSL_CERT_FILE")
 
+# Guards: what this installation says of mail domains, beside what each team says
+
+ALLOWED_DOMAINS = frozenset(word.lower() for word in _words("ALLOWED_DOMAINS"))
+BLOCKED_DOMAINS = frozenset(word.lower() for word in _words("BLOCKED_DOMAINS"))
+for _domain in ALLOWED_DOMAINS | BLOCKED_DOMAINS:
+    if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+", _domain):
+        raise ImproperlyConfigured(f"Mail domains must be such as acme.com, not {_domain!r}.")
+
 # E-mail: how a forgotten password is set anew.
 
 

@@ -41,6 +41,7 @@ class Extracted:
 
     read_count: int = 0
     invalid_count: int = 0
+    held_back_count: int = 0
     normalised_count: int = 0
     keyless_count: int = 0
     marks: bytearray = field(default_factory=bytearray)
@@ -55,8 +56,12 @@ def extract(
     only: frozenset[str] | None,
     unfit: Callable[[list[Unfit]], None],
     pulse: Callable[[int], None],
+    guard: Callable[[Sequence[tuple[Any, ...]], Mapped], dict[int, int]] | None = None,
 ) -> Extracted:
     """Stage every row that can be sent; hand the others to `unfit`, chunk by chunk.
+
+    `guard` is asked which rows of a chunk are held back, by their places; it tells of them itself, and
+    takes their flaws away.
 
     `only` limits the run to these primary keys: a row with another one is marked as outside. `pulse` is
     told the rows read so far, after each chunk; it raises where the run must
@@ -70,7 +75,8 @@ def extract(
         if not chunk:
             continue
         mapped = mapper.map(chunk)
-        fit = _fit(mapped)
+        held = guard(chunk, mapped) if guard is not None else {}
+        fit = _fit(mapped, held)
         first = len(found.marks)
         if only is None:
             found.marks.extend(bytes(len(chunk)))
@@ -84,6 +90,10 @@ def extract(
             found.invalid_count += len(bad)
             unfit([_unfit(mapper, mapped, chunk[at], at) for at in bad])
             _note_present(staged, mapped, bad, first, found.marks)
+        if held:
+            stopped = [at for at in held if only is None or mapped.key_texts[at] in only]
+            found.held_back_count += len(stopped)
+            _note_present(staged, mapped, stopped, first, found.marks)
         _stage(staged, mapped, fit, first, row_seed)
         if companions is not None:
             inside = fit if only is None else [at for at in fit if mapped.key_texts[at] in only]
@@ -107,12 +117,12 @@ def _policies(layout: Any) -> list[tuple[str, str]]:
     return list(zip(layout.fields, layout.policies, strict=True))
 
 
-def _fit(mapped: Mapped) -> Sequence[int]:
+def _fit(mapped: Mapped, held: dict[int, int]) -> Sequence[int]:
     """The indexes of the rows that can be sent."""
     size = len(mapped.key_texts)
-    if not mapped.flaws:
+    if not mapped.flaws and not held:
         return range(size)
-    return [at for at in range(size) if at not in mapped.flaws]
+    return [at for at in range(size) if at not in mapped.flaws and at not in held]
 
 
 def _take(column: list[Any], fit: Sequence[int]) -> list[Any]:

@@ -99,6 +99,11 @@ def size_about(run: Run, part: int) -> int:
     return 256 * share.count()
 
 
+def has_any(run: Run) -> bool:
+    """Whether anything was sent in this life of the ledger."""
+    return LedgerEntry.objects.filter(sync_id=run.sync_id, generation=run.generation, part=0).exists()
+
+
 def fingerprints(run: Run, part: int, start: bytes, end: bytes | None) -> dict[bytes, int | None]:
     """The fingerprints of the entries from `start` up to `end`, by key."""
     where = f"FROM {_TABLE} WHERE sync_id = %s AND generation = %s AND part = %s AND key >= %s"

@@ -5,6 +5,7 @@ counts. Nothing is sent from here.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nsmallest
@@ -14,12 +15,14 @@ from zoneinfo import ZoneInfo
 import orjson
 from django.utils import timezone
 
-from destinations.contract import Mode
+from destinations.contract import JSON, Mode
 from syncs.engine import duplicates, leftovers, reasons
 from syncs.engine.batches import Planned, pack
 from syncs.engine.calls import Way
 from syncs.engine.comparing import Change, compare
 from syncs.engine.extract import DEFERRED, OUTSIDE, SENT, STOPPED, Extracted, Unfit, extract
+from syncs.engine.guard_supplies import Guarded
+from syncs.engine.guard_watch import Watch
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
 from syncs.engine.plan import Circumstances, Fate, Known, clash
@@ -50,6 +53,7 @@ class Totals:
     rekeyed: int = 0
     normalised: int = 0
     notes: tuple[str, ...] = ()
+    held_by: tuple[list[JSON], ...] = ()  # guards, each with its rows
 
 
 class Planner:
@@ -64,6 +68,7 @@ class Planner:
         way: Way,
         attempt: int,
         pulse: Callable[[int], None],
+        guarded: Guarded | None = None,
     ) -> None:
         self.run = run
         self.shape = shape
@@ -76,6 +81,7 @@ class Planner:
         self._pulse = pulse
         self._writer = PlanWriter(run, lease, attempt, run.sync.object_key)
         self._label = next(r.field.label for r in shape.rules if r.field.key == shape.upsert_key)
+        self._guarded = guarded
         self._when = Circumstances(
             run.number,
             timezone.now(),
@@ -88,21 +94,33 @@ class Planner:
         """Read, compare, write the batches. Raises what source, mapping, disk or lease have to say."""
         discard(self.run, self._lease)
         self._unsettled = leftovers.unsettled(self.run, self._way.limits.settle_seconds)
-        with Staging(scratch) as rows, Staging(scratch) as companions:
+        watch = self._watch(scratch)
+        with (
+            Staging(scratch) as rows,
+            Staging(scratch) as companions,
+            closing(watch) if watch is not None else nullcontext(),
+        ):
             with reader.read(sql, chunk_rows=CHUNK_ROWS) as found:
+                columns = [column.name for column in found.columns]
+                mapper = Mapper(self.shape, columns, zone)
                 extracted = extract(
                     found,
-                    Mapper(self.shape, [column.name for column in found.columns], zone),
+                    mapper,
                     rows,
                     companions if self.shape.companion_layout else None,
                     only=frozenset(self.run.keys) if self.run.keys is not None else None,
                     unfit=self._tell_unfit,
                     pulse=self._pulse,
+                    guard=watch.judging(mapper, columns, zone) if watch is not None else None,
                 )
             self.totals.read = extracted.read_count
             self.totals.invalid = extracted.invalid_count
+            self.totals.held_back = extracted.held_back_count
             self.totals.normalised = extracted.normalised_count
-            self._part_duplicates(rows, extracted.marks)
+            self._part_duplicates(rows, extracted.marks, watch)
+            if watch is not None:
+                self.totals.held_back += watch.hold_floods(self._lease, rows, extracted.marks)
+                self.totals.held_by = watch.told
             self._write_rows(rows, extracted.marks)
             if self.shape.companion_layout is not None:
                 self._write_companions(companions, extracted.marks)
@@ -112,10 +130,18 @@ class Planner:
     def _tell_unfit(self, unfit: list[Unfit]) -> None:
         self._writer.rejected([reasons.of_unfit(self.run, self._attempt, row) for row in unfit])
 
-    def _part_duplicates(self, rows: Staging, marks: bytearray) -> None:
+    def _watch(self, scratch: Path) -> Watch | None:
+        if self._guarded is None:
+            return None
+        return Watch(self.run, self._attempt, self._guarded, scratch=scratch, tell=self._writer.rejected)
+
+    def _part_duplicates(self, rows: Staging, marks: bytearray, watch: Watch | None) -> None:
         """Rows that cannot be told apart, there or here, are stopped; equal ones are sent once."""
         fields = self.shape.row_layout.fields
         for twins in duplicates.of_upsert_key(rows):
+            if watch is not None and watch.keeps_first:
+                self.totals.held_back += watch.hold_others(twins, marks)
+                continue
             found = clash(twins)
             told = reasons.of_clash(self.run, self._attempt, found, fields, self._label)
             stopped = (*found.same, *found.different)

@@ -28,6 +28,7 @@ from syncs.engine.calls import Rest, Stop
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
 from syncs.engine.ground import shape_of, told_of, way_of
+from syncs.engine.guard_supplies import guarded_by
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken
 from syncs.engine.plan_writer import discard
@@ -228,13 +229,16 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         started_at=run.started_at or timezone.now(),
         waits_for="",
         waiting_count=0,
+        held_by=[],
         **zeroes,
     )
     pulse = _Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
     shape = shape_of(sync, told_of(run))
-    planner = Planner(run, lease, shape=shape, way=way_of(sync), attempt=attempt, pulse=pulse)
+    planner = Planner(
+        run, lease, shape=shape, way=way_of(sync), attempt=attempt, pulse=pulse, guarded=guarded_by(sync)
+    )
     totals = planner.make(
         sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
     )
@@ -247,6 +251,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         due_at=timezone.now(),
         waiting_count=totals.planned,
         notes=list(totals.notes),
+        held_by=list(totals.held_by),
         diff=diff,
         waits_for="",
         **{f"{name}_count": getattr(totals, name) for name in _PLANNED},

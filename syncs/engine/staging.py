@@ -107,7 +107,7 @@ class Staging:
         self._reading = -1
 
     def __enter__(self) -> Self:
-        with _room():
+        with room():
             self._folder.mkdir(mode=0o700, parents=True)
             self._lines = BufferedWriter(FileIO(self._lines_path, "w"), 1 << 20)
         with suppress(OSError):  # a file system without locks: then nothing is swept either
@@ -138,7 +138,7 @@ class Staging:
         lengths = list(map(len, lines))
         offsets = list(accumulate(lengths, initial=self._end))
         self._end = offsets.pop()
-        with _room():
+        with room():
             self._lines.write(b"".join(lines))
             heads, known = self._heads, self._matches
             for head in map(_HEADER.pack, keys, fingerprints, matches, positions, offsets, lengths):
@@ -158,7 +158,7 @@ class Staging:
     def finish(self) -> None:
         """Everything is staged: make it readable."""
         self._sizes = [size + len(head) for size, head in zip(self._sizes, self._heads, strict=True)]
-        with _room():
+        with room():
             self._lines.flush()
         self._reading = os.open(self._lines_path, os.O_RDONLY)
 
@@ -231,7 +231,7 @@ class Staging:
         self._pending = 0
 
 
-class _room:
+class room:
     """Tells a full disk in the user's words."""
 
     def __enter__(self) -> None:

@@ -1,6 +1,7 @@
 from syncs.models.batch import Batch, PlannedRow
 from syncs.models.dry_run import BatchDiff, LeftRows
 from syncs.models.field_mapping import FieldMapping
+from syncs.models.guards import GuardKeys, MailDomain
 from syncs.models.ledger import LedgerEntry
 from syncs.models.query_model import QueryModel
 from syncs.models.rejected_row import RejectedRow
@@ -15,8 +16,10 @@ __all__ = [
     "Batch",
     "BatchDiff",
     "FieldMapping",
+    "GuardKeys",
     "LedgerEntry",
     "LeftRows",
+    "MailDomain",
     "PlannedRow",
     "QueryModel",
     "RejectedRow",

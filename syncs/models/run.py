@@ -86,6 +86,9 @@ class Run(models.Model):
     left_count = models.PositiveBigIntegerField(default=0)
     rekeyed_count = models.PositiveBigIntegerField(default=0)
     normalised_count = models.PositiveBigIntegerField(default=0)
+    held_by = models.JSONField(
+        default=list, blank=True, help_text="The guards that held rows back: [[name, rows], …]."
+    )
     notes = models.JSONField(default=list, help_text="Sentences for people: what the run noticed.")
     diff = models.JSONField(
         null=True, blank=True, editable=False, help_text="What a dry run would change, counted by field."

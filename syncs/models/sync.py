@@ -32,6 +32,9 @@ class Sync(models.Model):
         default=True, help_text="Keep what was last sent, for before → after. Off: fingerprints only."
     )
     paused = models.BooleanField(default=False)
+    guards = models.JSONField(
+        default=list, blank=True, help_text="Which rows are held back, as `engine/guard_kinds.py` reads it."
+    )
     last_run_number = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
