@@ -11,7 +11,7 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any
 
-from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE
+from syncs.configuration.checks import DEFAULT
 from syncs.engine.mapping import MappingBroken, Rule
 from syncs.engine.plain import canonical, is_empty
 from syncs.engine.trace import Traced, trace
@@ -24,7 +24,7 @@ SHOWN_EMPTIES = 4
 SHOWN_MISFITS = 8
 CHUNK_ROWS = 25
 SECONDS = 0.6  # of the processor, after which the rows tried by then must do
-POLICIES = (LEAVE, CLEAR, DEFAULT, ATTENTION)
+POLICIES = tuple(policy.value for policy in EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Empty:
     @property
     def told(self) -> list[tuple[str, str, Sent]]:
         """Each choice, its words, and what it does."""
-        return [(policy, EMPTY[policy], sent) for policy, sent in zip(POLICIES, self.outcomes, strict=True)]
+        words = EMPTY.items()
+        return [(one.value, label, sent) for (one, label), sent in zip(words, self.outcomes, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
+from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
 from syncs.views.sync_run import sync_first, sync_full, sync_run, sync_test
 from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
@@ -14,6 +15,7 @@ urlpatterns = [
     path("add/destination/", sync_object, name="sync_add_object"),
     path("add/mode/", sync_mode, name="sync_add_mode"),
     path("add/mapping/", sync_mapping, name="sync_add_mapping"),
+    path("add/mapping/<int:row>/", sync_field, name="sync_add_field"),
     path("add/review/", sync_review, name="sync_add_review"),
     path("<uuid:sync>/", sync, name="sync"),
     path("<uuid:sync>/edit/", sync_review, name="sync_edit"),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("<uuid:sync>/versions/", sync_versions, name="sync_versions"),
     path("<uuid:sync>/versions/<int:number>/", sync_version, name="sync_version"),
     path("<uuid:sync>/versions/<int:number>/go-back/", sync_go_back, name="sync_go_back"),
+    path("<uuid:sync>/edit/mapping/<int:row>/", sync_field, name="sync_edit_field"),
     path("<uuid:sync>/run/", sync_run, name="sync_run"),
     path("<uuid:sync>/test/", sync_test, name="sync_test"),
     path("<uuid:sync>/first-run/", sync_first, name="sync_first"),

@@ -127,6 +127,10 @@ class Work:
         name = "sync_edit" if step == "review" else f"sync_edit_{step}"
         return reverse(name, args=[slug, self.sync.public_id])
 
+    def field_url(self, at: int) -> str:
+        """The page of one row of the mapping, counted from 0."""
+        return f"{self.url('mapping')}{at}/"
+
     @property
     def back_url(self) -> str:
         """Where a person who does not want to go on goes from the middle."""

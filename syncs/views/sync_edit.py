@@ -24,7 +24,7 @@ from syncs.views import sync_save
 from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
 from syncs.views.sync_facts import in_words
 
-Page = Callable[[TeamRequest, Work], HttpResponse]
+Page = Callable[..., HttpResponse]  # gets the request, the work, and what else its address names
 
 
 def step(view: Page) -> Callable[..., HttpResponseBase]:
@@ -32,7 +32,7 @@ def step(view: Page) -> Callable[..., HttpResponseBase]:
 
     @needs(Role.EDITOR)
     @wraps(view)
-    def of_work(request: TeamRequest, sync: UUID | None = None) -> HttpResponse:
+    def of_work(request: TeamRequest, sync: UUID | None = None, **named: Any) -> HttpResponse:
         work = open_work(request, sync)
         if request.method == "POST":
             seen = parse_datetime(request.POST.get("seen", "")) if work.sync else None
@@ -40,7 +40,7 @@ def step(view: Page) -> Callable[..., HttpResponseBase]:
                 work.draft.based_on = seen
             if request.POST.get("action") == "discard":
                 return _discard(request, work)
-        return view(request, work)
+        return view(request, work, **named)
 
     return of_work
 
@@ -189,8 +189,8 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
     )
 
 
-def page(request: TeamRequest, work: Work, here: str, **context: Any) -> HttpResponse:
-    """The page of the step named `here`, with what all steps show."""
+def page(request: TeamRequest, work: Work, here: str, *, template: str = "", **context: Any) -> HttpResponse:
+    """The page of the step named `here`, or another `template` of it, with what all steps show."""
     names = list(STEPS)
     steps = [
         {
@@ -209,7 +209,7 @@ def page(request: TeamRequest, work: Work, here: str, **context: Any) -> HttpRes
         "steps": steps,
         "number": names.index(here) + 1,
     }
-    return render(request, f"syncs/syncs/step_{here}.html", shared | context)
+    return render(request, template or f"syncs/syncs/step_{here}.html", shared | context)
 
 
 def behind(request: TeamRequest, work: Work) -> HttpResponse | None:

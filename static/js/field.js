@@ -1,0 +1,104 @@
+// One field's page: while somebody types, the rows are tried again and what is wrong is told anew. The server
+// draws the whole page of what stands in the form, and keeps nothing of it; the parts that are marked are taken
+// over. Without this there is a button that does.
+"use strict";
+
+const PAUSE = 350;
+const form = document.getElementById("field-form");
+
+if (form) {
+  const here = document.getElementById("live");
+  let waiting = 0;
+  let asking = null;
+  let isTyped = false;
+
+  const token = () => {
+    const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+    return cookie ? decodeURIComponent(cookie[1]) : "";
+  };
+
+  const takeOver = (page) => {
+    for (const fresh of page.querySelectorAll("[data-live]")) {
+      const old = document.getElementById(fresh.id);
+      if (old && old.innerHTML !== fresh.innerHTML) old.replaceWith(fresh);
+    }
+    for (const box of form.querySelectorAll("input[id], select[id], textarea[id]")) {
+      const fresh = page.getElementById(box.id);
+      if (!fresh) continue;
+      for (const name of ["aria-invalid", "aria-describedby"]) {
+        if (fresh.hasAttribute(name)) box.setAttribute(name, fresh.getAttribute(name));
+        else box.removeAttribute(name);
+      }
+    }
+    for (const step of form.querySelectorAll(".chain > li")) {
+      const fresh = page.getElementById(step.id);
+      if (!fresh) continue;
+      step.className = fresh.className;
+      step.querySelector("legend").textContent = fresh.querySelector("legend").textContent;
+    }
+  };
+
+  const tryIt = async () => {
+    if (asking) asking.abort();
+    asking = new AbortController();
+    const typed = new FormData(form);
+    typed.set("action", "live");
+    typed.set("csrfmiddlewaretoken", token());
+    here.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(location.href, { method: "POST", body: typed, signal: asking.signal });
+      if (answer.ok && !answer.redirected) {
+        takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      }
+    } catch {
+      return; // another try is on its way, or the server is away for a moment
+    }
+    here.removeAttribute("aria-busy");
+  };
+
+  const soon = (event) => {
+    if (event.target.name === "add-verb") return;
+    isTyped = true;
+    clearTimeout(waiting);
+    waiting = setTimeout(tryIt, PAUSE);
+  };
+  form.addEventListener("input", soon);
+  form.addEventListener("change", soon);
+  form.addEventListener("submit", () => {
+    isTyped = false;
+    clearTimeout(waiting);
+    if (asking) asking.abort();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (isTyped) event.preventDefault();
+  });
+
+  // The template: line numbers beside it, and a click on a column writes it where the cursor is.
+  const box = document.getElementById("template");
+  const gutter = document.createElement("pre");
+  gutter.className = "gutter";
+  gutter.setAttribute("aria-hidden", "true");
+  box.before(gutter);
+  const number = () => {
+    const count = box.value.split("\n").length;
+    gutter.textContent = Array.from({ length: count }, (_, line) => line + 1).join("\n");
+    gutter.scrollTop = box.scrollTop;
+  };
+  box.addEventListener("input", number);
+  box.addEventListener("scroll", () => {
+    gutter.scrollTop = box.scrollTop;
+  });
+  number();
+  for (const snippet of form.querySelectorAll("code.snippet")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = snippet.textContent;
+    button.addEventListener("click", () => {
+      box.setRangeText(snippet.textContent, box.selectionStart, box.selectionEnd, "end");
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      box.focus();
+    });
+    snippet.hidden = true;
+    snippet.before(button);
+  }
+}
