@@ -39,12 +39,16 @@ class SampleColumn:
 
 @dataclass(frozen=True, slots=True)
 class SampleRows:
-    """The first rows as the source gave them. `problem` says why there are none, or no columns either."""
+    """The first rows as the source gave them. `problem` says why there are none, or no columns either.
+
+    `is_all`: the model has no more.
+    """
 
     columns: tuple[SampleColumn, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = field(default=(), repr=False)
     problem: str = ""
     position: int | None = None
+    is_all: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -77,6 +81,7 @@ def sample_rows(model: QueryModel, *, again: bool = False) -> SampleRows:
 def _read(model: QueryModel) -> SampleRows:
     rows: Chunk = []
     size = 0
+    is_all = True
     try:
         with quick_reader(model.source).read(model.sql, chunk_rows=CHUNK_ROWS) as found:
             until = time.monotonic() + SECONDS
@@ -87,6 +92,7 @@ def _read(model: QueryModel) -> SampleRows:
                         break
                     rows.append(row)
                 if size > MOST_BYTES or len(rows) >= MOST_ROWS or time.monotonic() > until:
+                    is_all = False
                     break
     except SourceError as error:
         return _without_rows(model, error) if error.problem is Problem.TIMEOUT else _failed(error)
@@ -96,7 +102,7 @@ def _read(model: QueryModel) -> SampleRows:
         _described(column.name, column.type.value, [row[at] for row in rows])
         for at, column in enumerate(found.columns)
     )
-    return SampleRows(columns, tuple(rows))
+    return SampleRows(columns, tuple(rows), is_all=is_all)
 
 
 def _without_rows(model: QueryModel, slow: SourceError) -> SampleRows:

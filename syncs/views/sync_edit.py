@@ -17,7 +17,7 @@ from destinations import registry
 from destinations.contract import Mode, ObjectType
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncs.forms.sync_words import MODES, mode_of, rows
+from syncs.forms.sync_words import MODES, mode_of
 from syncs.forms.syncs import ReviewForm
 from syncs.models import QueryModel
 from syncs.views import sync_save
@@ -166,12 +166,7 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
             except sync_save.ChangedMeanwhile:
                 return redirect(work.url("review"))
             else:
-                told = (
-                    f"Its {rows(finding.again_count)} are sent again by the next run."
-                    if finding.again
-                    else ""
-                )
-                messages.success(request, f"{saved.name} is saved. {told}".strip())
+                messages.success(request, f"{saved.name} is saved. {finding.said}".strip())
                 return redirect("sync", request.team.slug, saved.public_id)
     wanted = work.wanted
     return page(

@@ -19,11 +19,12 @@ from syncs.configuration.document import SyncPart
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal
 from syncs.configuration.write import write_sync
 from syncs.forms.sync_rows import Row, fillings, put_faults
-from syncs.forms.sync_words import sentence
+from syncs.forms.sync_words import rows, sentence
 from syncs.models import Run, Sync
 from syncs.views.sync_columns import Columns, describe
 from syncs.views.sync_draft import Work, refresh_fields
 from syncs.views.sync_facts import sent_count
+from syncs.views.sync_outlook import Outlook, outlook
 
 
 class ChangedMeanwhile(Exception):
@@ -46,8 +47,8 @@ class RunUnderWay(Exception):
 class Finding:
     """What is wrong, by the step where it is mended; without anything wrong `goal` can be saved.
 
-    `changes` tells what differs from the stored sync. `again` says why all rows would be sent again,
-    `again_count` how many.
+    `changes` tells what differs from the stored sync, `outlook` what that means for the next run. `again`
+    says why all rows would be sent again, `again_count` how many.
     """
 
     wrong: dict[str, list[str]] = field(default_factory=dict)
@@ -56,6 +57,14 @@ class Finding:
     changes: list[str] = field(default_factory=list)
     again: str = ""
     again_count: int = 0
+    outlook: Outlook | None = None
+
+    @property
+    def said(self) -> str:
+        """What it means for the next run, to be told after saving."""
+        if self.again:
+            return f"Its {rows(self.again_count)} are sent again by the next run."
+        return self.outlook.sentence if self.outlook is not None and self.changes else ""
 
     def add(self, step: str, *messages: str) -> None:
         if messages:
@@ -123,6 +132,8 @@ def examine(work: Work) -> Finding:
         finding.again = goal.new_generation
         if finding.again:
             finding.again_count = sent_count(work.sync)
+    if work.sync is None or finding.changes:
+        finding.outlook = outlook(goal, model)
     return finding
 
 

@@ -11,6 +11,7 @@ from destinations import connect, registry
 from destinations.models import Connection
 from destinations.sandbox.running import Sandbox
 from syncadmin.teams.models import Team, User
+from syncs.configuration import versions
 from syncs.engine.run import finish_here, start
 from syncs.models import Batch, FieldMapping, QueryModel, RejectedRow, Run, Source, Sync, SyncDraft
 from syncs.urls import urlpatterns
@@ -71,7 +72,9 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
     mapping = {"email": "email", FIELD: COLUMN, "Choice__c": "choice", "title": "title"}
     for position, (field, column) in enumerate(mapping.items()):
         FieldMapping.objects.create(team=team, sync=sync, position=position, field=field, column=column)
+    versions.keep(sync, author=owner)
     FieldMapping.objects.create(team=team, sync=sync, position=9, field="first_name", value=VALUE)
+    versions.keep(sync, author=owner)
     run = finish_here(start(sync, started_by=owner, ring=False))
     Run.objects.filter(pk=run.pk).update(stop_reason=VALUE, notes=[VALUE], waits_for=VALUE)
     stopped = Run.objects.create(
@@ -109,6 +112,7 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
         "kind": ["postgres", "duckdb", "upload"],
         "batch": [batch.number if batch else 0],
         "position": [0],
+        "number": [1, 2],
     }
 
 
