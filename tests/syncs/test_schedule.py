@@ -1,0 +1,120 @@
+"""When the next run is: in every zone, over both clock changes."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncs.schedule import Schedule, ScheduleWrong, read
+
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def local(schedule: Schedule, start: datetime, count: int) -> list[str]:
+    return [
+        at.astimezone(ZoneInfo(schedule.zone)).strftime("%d %H:%M %Z") for at in schedule.times(start, count)
+    ]
+
+
+def test_fifteen_minutes_come_at_the_quarters_and_clocks_do_not_move_them() -> None:
+    schedule = read({"every": "15 minutes", "zone": "Europe/Berlin"})
+    times = schedule.times(datetime(2026, 10, 25, 0, 7, tzinfo=UTC), 8)
+    assert times[0] == datetime(2026, 10, 25, 0, 15, tzinfo=UTC)
+    assert {later - sooner for sooner, later in pairwise(times)} == {timedelta(minutes=15)}
+
+
+def test_a_daily_time_that_the_clocks_leave_out_comes_right_after_the_gap() -> None:
+    schedule = read({"daily": "02:30", "zone": "Europe/Berlin"})
+    start = datetime(2026, 3, 27, 12, tzinfo=UTC)
+    assert local(schedule, start, 3) == ["28 02:30 CET", "29 03:00 CEST", "30 02:30 CEST"]
+
+
+def test_a_daily_time_that_comes_twice_counts_once() -> None:
+    schedule = read({"daily": "02:30", "zone": "Europe/Berlin"})
+    start = datetime(2026, 10, 24, 12, tzinfo=UTC)
+    assert local(schedule, start, 2) == ["25 02:30 CEST", "26 02:30 CET"]
+
+
+def test_a_week_has_its_days_in_its_own_zone() -> None:
+    schedule = read({"weekly": {"days": ["Mon", "fri"], "at": "07:05"}, "zone": "America/New_York"})
+    assert local(schedule, NOON, 3) == ["05 07:05 EDT", "08 07:05 EDT", "12 07:05 EDT"]
+    assert str(schedule) == "every Monday and Friday at 07:05 (America/New_York)"
+
+
+def test_hours_may_go_past_midnight() -> None:
+    schedule = read({"every": "2 hours", "between": ["22:00", "05:00"], "zone": "UTC"})
+    assert local(schedule, NOON, 5) == [
+        "01 22:00 UTC",
+        "02 00:00 UTC",
+        "02 02:00 UTC",
+        "02 04:00 UTC",
+        "02 22:00 UTC",
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("month", [3, 4, 10, 11])
+def test_a_month_over_a_clock_change_runs_each_day_once(zone: str, month: int) -> None:
+    schedule = read({"daily": "02:15", "zone": zone})
+    start = datetime(2026, month, 1, tzinfo=ZoneInfo(zone))
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in schedule.times(start, 28)]
+    assert days == [start.date() + timedelta(days=n) for n in range(28)]
+
+
+rhythms = st.one_of(
+    st.integers(1, 168).map(lambda n: {"every": f"{n} hours"}),
+    st.times().map(lambda at: {"daily": f"{at:%H:%M}"}),
+    st.tuples(st.sets(st.sampled_from(["mon", "wed", "sun"]), min_size=1), st.times()).map(
+        lambda it: {"weekly": {"days": sorted(it[0]), "at": f"{it[1]:%H:%M}"}}
+    ),
+    st.sampled_from(["*/20 * * * *", "0 7 * * 1-5", "30 2 1 * *", "0 */6 * * *"]).map(
+        lambda text: {"cron": text}
+    ),
+)
+moments = st.integers(1_600_000_000, 2_050_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(rhythms, st.sampled_from(ZONES), moments)
+def test_times_go_forward_and_none_is_left_out(
+    rhythm: dict[str, object], zone: str, moment: datetime
+) -> None:
+    schedule = read({**rhythm, "zone": zone})
+    times = schedule.times(moment, 4)
+    assert len(times) == 4
+    assert all(sooner < later for sooner, later in pairwise([moment, *times]))
+    assert schedule.next(times[0]) == times[1]
+    assert schedule.next(times[1] - timedelta(seconds=1)) == times[1]
+    assert read(schedule.as_json()) == schedule
+
+
+@pytest.mark.parametrize(
+    ("told", "part", "words"),
+    [
+        ({}, "", "one of every"),
+        ({"every": "1 minute"}, "every", "from 5 minutes"),
+        ({"every": "soon"}, "every", "15 minutes"),
+        ({"every": "1 hour", "daily": "07:00"}, "", "one of"),
+        ({"daily": "25:00"}, "daily", "07:30"),
+        ({"weekly": {"days": ["someday"], "at": "07:00"}}, "weekly", "mon, tue"),
+        ({"weekly": "mon"}, "weekly", "days"),
+        ({"cron": "* * * *"}, "cron", "five parts"),
+        ({"cron": "* * * * *"}, "cron", "less than 5 minutes"),
+        ({"cron": "61 * * * *"}, "cron", "minute"),
+        ({"cron": "0 0 30 2 *"}, "cron", "month"),
+        ({"daily": "07:00", "zone": "Mars/Olympus"}, "zone", "no time zone"),
+        ({"daily": "12:00", "between": ["20:00", "06:00"]}, "between", "never run"),
+        ({"daily": "12:00", "between": ["20:00"]}, "between", "hours"),
+        ({"daily": "12:00", "between": ["20:00", "20:00"]}, "between", "end when they begin"),
+        ({"after": "x", "between": ["20:00", "06:00"]}, "between", "follows"),
+        ({"daily": "12:00", "hours": 3}, "hours", "there is no"),
+    ],
+)
+def test_what_cannot_be_is_told_with_how_it_should_be(told: dict[str, object], part: str, words: str) -> None:
+    with pytest.raises(ScheduleWrong) as caught:
+        read(told)
+    assert caught.value.part == part
+    assert words in str(caught.value)
