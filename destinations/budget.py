@@ -26,9 +26,10 @@ from django.utils import timezone
 from destinations import pacing
 from destinations.contract import Limits, Window
 from destinations.errors import Misconfigured
-from destinations.gate import Gate, Report
+from destinations.gate import Gate, learnt
 from destinations.models import RemoteAccount
-from destinations.pacing import Grant, Rules, State, Wait, Why, wait_text
+from destinations.pacing import Grant, Rules, State
+from destinations.waits import Wait, Why, wait_text
 
 __all__ = [
     "Gate",
@@ -99,7 +100,9 @@ def rules(account: RemoteAccount, limits: Limits) -> Rules:
         pairs = zip(published, windows, strict=True)
         stands_for = {theirs.seconds: ours.seconds for theirs, ours in pairs}
     wanted = account.concurrency or limits.default_concurrency
-    return Rules(windows, max(1, min(wanted, limits.concurrency)), account.reserve_percent, stands_for)
+    watched = frozenset(stands_for.get(seconds, seconds) for seconds in limits.watched_seconds)
+    slots = max(1, min(wanted, limits.concurrency))
+    return Rules(windows, slots, account.reserve_percent, stands_for, watched)
 
 
 def take(
@@ -122,10 +125,19 @@ def take(
 
     def change(known: _Known) -> tuple[State, Grant]:
         at = _now(now)
-        state = _written(known.budget, rules, report)
+        state = learnt(known.budget, rules, report, holder)
         down = _down(known, state, rules, holder, at)
         if isinstance(down, Wait):
-            held = pacing.take(state, rules, holder, at, requests=0, slots=in_flight, in_flight=in_flight)
+            held = pacing.take(
+                state,
+                rules,
+                holder,
+                at,
+                requests=0,
+                slots=in_flight,
+                in_flight=in_flight,
+                still_open=report.still_open,
+            )
             return held.state, replace(held, wait=down)
         most = slots if down is None else min(slots, in_flight + 1)
         grant = pacing.take(
@@ -136,6 +148,7 @@ def take(
             requests=requests,
             slots=most,
             in_flight=in_flight,
+            still_open=report.still_open,
         )
         return grant.state, grant
 
@@ -153,7 +166,7 @@ def settle_observations(account_id: int, rules: Rules, gate: Gate) -> None:
     """Write what the gate learnt: refusals, what the service's headers say, requests not used."""
     report = gate.report()
     if report:
-        _move(account_id, lambda state: _written(state, rules, report))
+        _move(account_id, lambda state: learnt(state, rules, report, ""))
 
 
 def release(account_id: int, rules: Rules, holder: str, gate: Gate, *, now: float | None = None) -> None:
@@ -161,7 +174,7 @@ def release(account_id: int, rules: Rules, holder: str, gate: Gate, *, now: floa
     report = gate.report(everything=True)
     _move(
         account_id,
-        lambda state: pacing.release(_written(state, rules, report), rules, holder, _now(now)),
+        lambda state: pacing.release(learnt(state, rules, report, holder), rules, holder, _now(now)),
     )
 
 
@@ -242,21 +255,6 @@ def _swap(account_id: int, change: Callable[[_Known], tuple[State, T]]) -> T:
 
 def _move(account_id: int, change: Callable[[State], State]) -> None:
     _swap(account_id, lambda known: (change(known.budget), None))
-
-
-def _written(state: State, rules: Rules, report: Report) -> State:
-    """The state with all that a gate learnt."""
-    for unused in report.unused:
-        state = pacing.give_back(
-            state, rules, unused.granted_at, granted_at=unused.granted_at, requests=unused.requests
-        )
-    for observation in report.observations:
-        state = pacing.observed(state, rules, observation.at, observation.meter)
-    for refusal in report.refusals:
-        state = pacing.refused(
-            state, rules, refusal.at, sent_at=refusal.sent_at, retry_after=refusal.retry_after
-        )
-    return state
 
 
 def _down(known: _Known, state: State, rules: Rules, holder: str, now: float) -> State | Wait | None:

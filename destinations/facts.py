@@ -83,7 +83,8 @@ class Limits:
     `concurrency` is the requests in flight over all workers, `default_concurrency` what we use of it.
     `settle_seconds` is how long a call whose answer was lost may still take effect. `poll_seconds` is
     the first and the longest pause between two looks at a pending job, `poll_deadline_seconds` when we
-    give up looking.
+    give up looking. `watched_seconds` are the windows, by their length, of which each answer tells what is
+    left but not when that ends: beside others we begin them one request at a time.
     """
 
     windows: tuple[Window, ...]
@@ -95,6 +96,7 @@ class Limits:
     settle_seconds: float = 60
     poll_seconds: tuple[float, float] = (2, 15)
     poll_deadline_seconds: float = 1800
+    watched_seconds: frozenset[float] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

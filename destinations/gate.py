@@ -3,12 +3,14 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
+from destinations import pacing
 from destinations.contract import Meter
 from destinations.errors import Cause, RateLimited
-from destinations.pacing import Grant
+from destinations.others import Counted
+from destinations.pacing import Grant, Rules, State
 
 PAUSE_SECONDS = 1.0  # when to come again where the budget named no time
 
@@ -23,10 +25,15 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the service's headers said, and when."""
+    """What the service's headers said, and when; what of ours they count.
+
+    `booked` is how many requests were granted by then, to all workers, as far as the gate knew.
+    """
 
     at: float
     meter: Meter
+    counted: Counted
+    booked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the coordinator writes to the budget."""
+    """What the coordinator writes to the budget.
+
+    `still_open` is how many granted requests were not answered yet, sent or not.
+    """
 
     unused: tuple[Unused, ...] = ()
     observations: tuple[Observation, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    still_open: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.unused or self.observations or self.refusals)
@@ -65,23 +76,30 @@ class Gate:
         self._lock = Lock()
         self._grants: deque[list[float]] = deque()  # [granted at, use by, requests left]
         self._retry_at: float | None = None
-        self._observations: dict[float, Observation] = {}
+        self._booked = 0
+        self._in_flight = 0
+        self._observations: list[Observation] = []
         self._refusals: list[Refusal] = []
 
     def fill(self, grant: Grant) -> None:
         with self._lock:
             self._retry_at = grant.retry_at
+            self._booked = grant.booked
             if grant.requests:
                 self._grants.append([grant.at, grant.use_by, grant.requests])
 
-    def take(self) -> None:
-        """Pay for one request. RateLimited where nothing that may still be used is left."""
+    def take(self) -> float:
+        """Pay for one request: when it leaves. RateLimited where nothing that may still be used is left.
+
+        Whoever took calls `landed`, whatever came of it.
+        """
         with self._lock:
             now = self._clock()
             for grant in self._grants:
                 if grant[2] > 0 and now <= grant[1]:
                     grant[2] -= 1
-                    return
+                    self._in_flight += 1
+                    return now
             pause = max(self._retry_at - now, 0.0) if self._retry_at else PAUSE_SECONDS
         raise RateLimited(
             "The account's budget of requests is used up for now. The call is made later by itself.",
@@ -96,12 +114,34 @@ class Gate:
             now = self._clock()
             return sum(int(left) for _, use_by, left in self._grants if now <= use_by)
 
-    def observe(self, meter: Meter) -> None:
-        """Keep the lowest that the service said of each window since the last report."""
+    def landed(self) -> None:
+        """A request that was paid for is over."""
         with self._lock:
-            known = self._observations.get(meter.window_seconds)
-            if known is None or meter.remaining <= known.meter.remaining:
-                self._observations[meter.window_seconds] = Observation(self._clock(), meter)
+            self._in_flight -= 1
+
+    def observe(self, meter: Meter, sent_at: float) -> None:
+        """Keep what the service said to a request that left at `sent_at` and is not yet over.
+
+        Of each of its windows the lowest: where more are left than in an answer from before, a new one began.
+        """
+        with self._lock:
+            unsent = sum(int(left) for _, _, left in self._grants)
+            perhaps = self._booked - unsent
+            counted = Counted(sent_at, perhaps - max(0, self._in_flight - 1), perhaps)
+            found = Observation(self._clock(), meter, counted, self._booked)
+            at = next((n for n in reversed(range(len(self._observations))) if self._is_of(n, meter)), None)
+            if at is None or self._is_anew(self._observations[at], found):
+                self._observations.append(found)
+            elif meter.remaining <= self._observations[at].meter.remaining:
+                self._observations[at] = found
+
+    def _is_of(self, number: int, meter: Meter) -> bool:
+        return self._observations[number].meter.window_seconds == meter.window_seconds
+
+    @staticmethod
+    def _is_anew(former: Observation, found: Observation) -> bool:
+        is_later = found.meter.resets_in_seconds is None and found.counted.sent_at >= former.at
+        return is_later and found.meter.remaining > former.meter.remaining
 
     def own_pause(self, error: RateLimited) -> float | None:
         """The error's pause; where it was worked out from a published window, by that of the account."""
@@ -126,6 +166,32 @@ class Gate:
             self._grants = deque(
                 grant for grant in self._grants if grant[2] and now <= grant[1] and not everything
             )
-            found = Report(tuple(unused), tuple(self._observations.values()), tuple(self._refusals))
-            self._observations, self._refusals = {}, []
+            self._booked -= sum(one.requests for one in unused)
+            still_open = self._in_flight + sum(int(left) for _, _, left in self._grants)
+            found = Report(tuple(unused), tuple(self._observations), tuple(self._refusals), still_open)
+            self._observations, self._refusals = [], []
             return found
+
+
+def learnt(state: State, rules: Rules, report: Report, holder: str) -> State:
+    """The budget's state with all that a holder's gate learnt."""
+    booked, elsewhere = state.get("booked", 0), pacing.open_elsewhere(state, holder)
+    for unused in report.unused:
+        state = pacing.give_back(
+            state, rules, unused.granted_at, granted_at=unused.granted_at, requests=unused.requests
+        )
+    for one in report.observations:
+        # What other workers were granted since this one last asked may be counted, or not; of what they were
+        # granted before, some may be on its way.
+        since = max(0, booked - one.booked)
+        counted = replace(
+            one.counted,
+            surely=one.counted.surely - max(0, elsewhere - since),
+            perhaps=one.counted.perhaps + since,
+        )
+        state = pacing.observed(state, rules, one.at, one.meter, counted)
+    for refusal in report.refusals:
+        state = pacing.refused(
+            state, rules, refusal.at, sent_at=refusal.sent_at, retry_after=refusal.retry_after
+        )
+    return state

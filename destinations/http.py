@@ -147,12 +147,11 @@ class HttpClient:
 
     def _request(self, method: str, path: str, body: bytes, read: Sequence[int]) -> Reply:
         headers = self._all_headers(has_body=bool(body))
-        if self._gate is not None:
-            self._gate.take()
+        left_at = self._gate.take() if self._gate is not None else 0.0
         exchange = _Exchange(method, self._base_url + path, headers, body)
         started_at, began = datetime.now(UTC), time.perf_counter()
         try:
-            reply = self._answer(exchange, path, read)
+            reply = self._answer(exchange, path, read, left_at)
         except DestinationError as error:
             # A service may quote the key that it refuses, or what no database could hold.
             said = self._redactor.text(error.message).replace("\0", "\\x00")
@@ -163,11 +162,13 @@ class HttpClient:
                 self._gate.refused(error.retry_after, sent_at=started_at.timestamp())
             raise
         finally:
+            if self._gate is not None:
+                self._gate.landed()
             milliseconds = int((time.perf_counter() - began) * 1000)
             self.exchanges.append(self._record(exchange, started_at, milliseconds))
         return reply
 
-    def _answer(self, exchange: "_Exchange", path: str, read: Sequence[int]) -> Reply:
+    def _answer(self, exchange: "_Exchange", path: str, read: Sequence[int], left_at: float) -> Reply:
         """The reply that the adapter wants to read. Raises what `failures.py` says for all else."""
         try:
             if self._session is not None:
@@ -185,7 +186,7 @@ class HttpClient:
         if self._gate is not None:
             meter = self._adapter.meter(headers, now)
             if meter is not None:
-                self._gate.observe(meter)
+                self._gate.observe(meter, left_at)
         if status < 300:
             return Reply(status, headers, self._read(exchange))
         told = _read_leniently(exchange.reply_body)

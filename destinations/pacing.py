@@ -3,9 +3,9 @@
 Pure: state in, state out; the caller brings the time (Unix seconds) and keeps the state, which is JSON:
 
 ```
-{"windows": {"900": {"used": [[bucket, requests], …], "foreign": [requests, until], "told": [limit, until],
-                    "foreign_then": [[requests, until], …], "spread": true}},
- "holders": {holder: [slots, wanted, until]},
+{"windows": {"900": {"used": [[bucket, requests], …], "told": [limit, until], …what `others.py` keeps…}},
+ "booked": requests granted, ever, "granted_at": at,
+ "holders": {holder: [slots, wanted, until, open]},
  "blocked_until": at, "throttle": [slots, since], "trial": [down_until, holder, until]}
 ```
 
@@ -14,10 +14,10 @@ of the window, and a bucket counts until nothing that was granted in it can lie 
 request sent now. So in any interval of a window's length at most `Rules.allowed` requests leave, in
 whatever order the holders come.
 
-**Foreign use.** Where the service says that fewer requests remain than we think, the difference was used
-by others. It counts like our own until the service's window is over; where it does not say when that is,
-the most that was seen in a window's length counts. There our requests are spread evenly over the window
-while others use it.
+**Others.** What others use counts like our own; how it is learnt is told in `others.py`. Beside others our
+requests are spread evenly over the window, so that we hear all along what they use. Of a window that the
+service tells of without its end we expect them to use as much as they were seen to at the most, and while
+that is unknown, or after a silence, our requests go one by one until an answer tells.
 
 **Told limits.** A limit that the service's headers tell counts instead of the one we were given.
 
@@ -32,16 +32,16 @@ whether the account is back, and the others wait for what it finds.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
-from enum import StrEnum
 from typing import Any, TypeAlias
 
+from destinations import others
 from destinations.contract import Meter, Window
+from destinations.others import SPREAD, Counted
+from destinations.waits import Wait, Why
 
 State: TypeAlias = Mapping[str, Any]  # JSON, as drawn above; {} is an account that was never used
 
 BUCKETS = 120
-SPREAD = 10  # parts of a window over which we spread our requests where others use it, too
 TOLD_SECONDS = 3_600.0  # for so long a limit is believed that the service told
 FLIGHT_SECONDS = 0.25  # from leaving us to being counted by the service
 HOLDER_SECONDS = 45.0  # a holder that was not heard of for this long has lost its slots
@@ -49,6 +49,9 @@ SLOT_PAUSE_SECONDS = 1.0  # when to look again for a free slot; nothing tells wh
 RECOVERY_SECONDS = 10.0  # a throttled account gets one slot back after each of these
 LEAST_BLOCK_SECONDS = 0.5  # "Retry-After: 0" is a rounded-down part of a second
 MOST_BLOCK_SECONDS = 86_400.0
+VAGUE = 0.25  # of a window: where others' use is known less exactly than that, our requests find out
+NEW = 0.125  # … in a row while we used less of it than that, then one by one
+ALONE = 0.01  # … of which so much may be left to others of whom nothing was ever seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,14 @@ class Rules:
 
     `reserve_percent` of each window is left to the team's other tools. `published` maps the length of
     a window as the service publishes it to the length it has on this account, for reading its headers.
+    `watched` are the lengths, on this account, of windows that the service tells of without their end.
     """
 
     windows: tuple[Window, ...]
     concurrency: int
     reserve_percent: int = 0
     published: Mapping[float, float] = field(default_factory=dict)
+    watched: frozenset[float] = frozenset()
 
     def allowed(self, window: Window, told: int | None = None) -> int:
         """Requests that may leave in any interval of the window's length; at least one.
@@ -82,29 +87,13 @@ class Rules:
         return window.seconds + self.use_seconds + FLIGHT_SECONDS
 
 
-class Why(StrEnum):
-    WINDOW = "window"
-    ASKED = "asked"
-    SLOTS = "slots"
-    DOWN = "down"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why less was granted than asked for, and until when. `wait_text` says it to people."""
-
-    why: Why
-    until: float
-    window: Window | None = None
-    slots: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a holder may do now.
 
     `requests` may be sent until `use_by`; what is left then is given back with `at`. `slots` is how
     many requests the holder may have in flight altogether. `wait` is None where all was granted.
+    `booked` is how many were granted to all holders, ever.
     """
 
     state: State
@@ -113,6 +102,7 @@ class Grant:
     at: float
     use_by: float
     wait: Wait | None = None
+    booked: int = 0
 
     @property
     def retry_at(self) -> float | None:
@@ -120,12 +110,21 @@ class Grant:
 
 
 def take(
-    state: State, rules: Rules, holder: str, now: float, *, requests: int, slots: int, in_flight: int = 0
+    state: State,
+    rules: Rules,
+    holder: str,
+    now: float,
+    *,
+    requests: int,
+    slots: int,
+    in_flight: int = 0,
+    still_open: int = 0,
 ) -> Grant:
     """Grant up to `requests` more requests, and slots up to `slots` in all. Counts as a heartbeat.
 
     `in_flight` is what the holder has out now: slots beyond it that are no longer granted are let go.
-    A holder that is granted no slot is granted no request.
+    A holder that is granted no slot is granted no request. `still_open` is how many granted requests of
+    the holder were not answered yet, sent or not.
     """
     draft = _copy(state, rules, now)
     usable = _usable(draft, rules, now)
@@ -137,24 +136,24 @@ def take(
     if requests > 0 and granted_slots > 0:
         granted, short = _room(draft, rules, now, requests)
         wait = short or wait
-        for window in rules.windows:
-            _book(draft, window, now, granted)
-    return Grant(draft, granted, granted_slots, now, now + rules.use_seconds, wait)
+        _book(draft, rules, now, granted)
+        draft["granted_at"] = now if granted else draft["granted_at"]
+    if holder in draft["holders"]:
+        draft["holders"][holder][3] = still_open + granted
+    return Grant(draft, granted, granted_slots, now, now + rules.use_seconds, wait, draft["booked"])
 
 
 def give_back(state: State, rules: Rules, now: float, *, granted_at: float, requests: int) -> State:
     """Return granted requests that were never sent."""
     draft = _copy(state, rules, now)
-    for window in rules.windows:
-        _book(draft, window, granted_at, -requests)
+    _book(draft, rules, granted_at, -requests)
     return draft
 
 
 def spend(state: State, rules: Rules, now: float, *, requests: int) -> State:
     """Count requests that were sent without asking (a person's connection test)."""
     draft = _copy(state, rules, now)
-    for window in rules.windows:
-        _book(draft, window, now, requests)
+    _book(draft, rules, now, requests)
     return draft
 
 
@@ -162,8 +161,8 @@ def renew(state: State, rules: Rules, holder: str, now: float) -> State:
     """A heartbeat: the holder keeps its slots for another while."""
     draft = _copy(state, rules, now)
     if holder in draft["holders"]:
-        held, wanted, _ = draft["holders"][holder]
-        draft["holders"][holder] = [held, wanted, now + HOLDER_SECONDS]
+        held, wanted, _, still_open = draft["holders"][holder]
+        draft["holders"][holder] = [held, wanted, now + HOLDER_SECONDS, still_open]
     return draft
 
 
@@ -179,8 +178,11 @@ def is_held(state: State, now: float) -> bool:
     return any(held[2] > now for held in state.get("holders", {}).values())
 
 
-def observed(state: State, rules: Rules, now: float, meter: Meter) -> State:
-    """Believe the service where it says that fewer requests remain than we think."""
+def observed(state: State, rules: Rules, now: float, meter: Meter, counted: Counted | None = None) -> State:
+    """Believe the service where it says that fewer requests remain than we think.
+
+    `counted` is what the answer counts of ours; without it only the level tells.
+    """
     draft = _copy(state, rules, now)
     seconds = rules.published.get(meter.window_seconds, meter.window_seconds)
     for window in rules.windows:
@@ -192,15 +194,16 @@ def observed(state: State, rules: Rules, now: float, meter: Meter) -> State:
             own = sum(requests for at, requests in known["used"] if (at + 1) * width > since)
             if meter.limit:
                 known["told"] = [meter.limit, now + TOLD_SECONDS]
-            foreign = max(0, (_told(known) or window.requests) - max(0, meter.remaining) - own)
-            resets = window.seconds if meter.resets_in_seconds is None else meter.resets_in_seconds
-            until = now + min(max(resets, 0.0), window.seconds)
-            # Without a word on when the window ends, others are taken to use as much as in the last one.
-            higher = [one for one in _foreign(known) if one[0] > foreign]
-            kept = higher if meter.resets_in_seconds is None else []
-            known["spread"] = meter.resets_in_seconds is None
-            _set_foreign(known, [*kept, [foreign, until]] if foreign else kept)
+            limit = _told(known) or window.requests
+            others.told(known, window.seconds, now, meter, limit=limit, own=own)
+            if counted is not None and seconds in rules.watched:
+                others.watched(known, seconds, now, meter.remaining, counted)
     return draft
+
+
+def open_elsewhere(state: State, holder: str) -> int:
+    """Granted requests of other holders that were not answered yet, as far as they said."""
+    return sum(held[3] for name, held in state.get("holders", {}).items() if name != holder)
 
 
 def refused(state: State, rules: Rules, now: float, *, sent_at: float, retry_after: float | None) -> State:
@@ -227,34 +230,6 @@ def trial(state: State, rules: Rules, holder: str, now: float, *, down_until: fl
     return draft
 
 
-def wait_text(wait: Wait, service: str, zone: tzinfo = UTC) -> str:
-    """Say to people what is waited for: "Waiting for Acme's limit of 100 requests in 10 seconds until …"."""
-    if wait.why is Why.SLOTS:
-        return f"Waiting for other requests to {service} to finish: at most {wait.slots} go at once."
-    at = _clock(wait.until, zone)
-    if wait.why is Why.DOWN:
-        return f"{service} is not answering. It is tried again at {at}."
-    if wait.window is None:
-        return f"{service} asked us to wait until {at}."
-    limit = f"{wait.window.requests:,} requests in {duration(wait.window.seconds)}"
-    return f"Waiting for {service}'s limit of {limit} until {at}."
-
-
-def duration(seconds: float) -> str:
-    """A length of time in the largest unit that fits evenly: "15 minutes", "1 day"."""
-    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= length and seconds % length == 0:
-            count = f"{seconds / length:.0f}"
-            return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
-    return "1 second" if seconds == 1 else f"{seconds:g} seconds"
-
-
-def _clock(at: float, zone: tzinfo) -> str:
-    # The next full second: a time that has not yet come when it is read.
-    moment = datetime.fromtimestamp(math.ceil(at), zone)
-    return f"{moment:%H:%M:%S} {moment.tzname()}" if moment.second else f"{moment:%H:%M} {moment.tzname()}"
-
-
 def _name(window: Window) -> str:
     return f"{window.seconds:g}"
 
@@ -268,9 +243,7 @@ def _copy(state: State, rules: Rules, now: float) -> dict[str, Any]:
         past = now - rules.counted_seconds(window)
         windows[_name(window)] = {
             "used": [[at, used] for at, used in known.get("used", ()) if (at + 1) * width > past],
-        }
-        windows[_name(window)] |= {"spread": True} if known.get("spread") else {}
-        _set_foreign(windows[_name(window)], [one for one in _foreign(known) if one[1] > now])
+        } | others.copied(known, window.seconds, now)
         told = known.get("told")
         if told and told[1] > now:
             windows[_name(window)]["told"] = list(told)
@@ -278,23 +251,26 @@ def _copy(state: State, rules: Rules, now: float) -> dict[str, Any]:
     blocked_until, trying = state.get("blocked_until"), state.get("trial")
     return {
         "windows": windows,
-        "holders": {name: list(held) for name, held in state.get("holders", {}).items() if held[2] > now},
+        "booked": state.get("booked", 0),
+        "granted_at": state.get("granted_at"),
+        "holders": {name: [*held, 0][:4] for name, held in state.get("holders", {}).items() if held[2] > now},
         "blocked_until": blocked_until if blocked_until and blocked_until > now else None,
         "throttle": list(throttle) if throttle and _grown(throttle, now) < rules.concurrency else None,
         "trial": list(trying) if trying and trying[2] > now else None,
     }
 
 
-def _book(draft: dict[str, Any], window: Window, at: float, requests: int) -> None:
+def _book(draft: dict[str, Any], rules: Rules, at: float, requests: int) -> None:
     """Add requests to the bucket of a time; a negative number takes back what the bucket still has."""
-    used = draft["windows"][_name(window)]["used"]
-    bucket = math.floor(at / (window.seconds / BUCKETS))
-    for entry in reversed(used):
-        if entry[0] == bucket:
-            entry[1] = max(0, entry[1] + requests)
-            return
-    if requests > 0:
-        used.append([bucket, requests])
+    draft["booked"] = max(0, draft["booked"] + requests)
+    for window in rules.windows:
+        used = draft["windows"][_name(window)]["used"]
+        bucket = math.floor(at / (window.seconds / BUCKETS))
+        found = next((entry for entry in reversed(used) if entry[0] == bucket), None)
+        if found is not None:
+            found[1] = max(0, found[1] + requests)
+        elif requests > 0:
+            used.append([bucket, requests])
 
 
 def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tuple[int, Wait | None]:
@@ -303,63 +279,62 @@ def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tup
         return 0, Wait(Why.ASKED, draft["blocked_until"])
     fits, wait = requests, None
     for window in rules.windows:
-        known = draft["windows"][_name(window)]
-        counted = sum(used for _, used in known["used"]) + _expected(known)
-        room = max(0, rules.allowed(window, _told(known)) - counted)
-        until = _frees_at(known, rules, window, now) if room < requests else now
-        if known.get("spread"):
-            share, next_share = _share(known, rules, window, now)
-            if share < min(room, requests):
-                room, until = share, max(until, next_share) if room < requests else next_share
+        room, until = _room_in(draft, rules, window, now, requests)
         if room < requests and (wait is None or until > wait.until):
             wait = Wait(Why.WINDOW, until, window)
         fits = min(fits, room)
     return fits, wait
 
 
-def _frees_at(known: Mapping[str, Any], rules: Rules, window: Window, now: float) -> float:
-    """The first time at which the window has room for one request more than `now`."""
+def _room_in(
+    draft: Mapping[str, Any], rules: Rules, window: Window, now: float, requests: int
+) -> tuple[int, float]:
+    """How many of the requests fit into a window now, and when more of them do."""
+    known, seconds = draft["windows"][_name(window)], window.seconds
+    allowed = rules.allowed(window, _told(known))
+    free = allowed - sum(used for _, used in known["used"])
+    is_watched = seconds in rules.watched
+    outlook = others.outlook(known, seconds, now) if is_watched else others.by_level(known)
+    room = max(0, free - outlook.expected)
+    until = _frees_at(known, rules, window, now, outlook.expected if is_watched else 0)
+    if is_watched and free > others.foreign(known):
+        is_shared = others.is_shared(known, seconds, now)
+        is_vague = outlook.doubt > allowed * VAGUE if is_shared else outlook.expected > allowed * ALONE
+        if outlook.is_blind or others.is_silent(known, seconds, now) or (is_vague and not room):
+            is_new = free > allowed * (1 - NEW)
+            pace = seconds / (allowed if room or (is_vague and is_new) else SPREAD)
+            next_at = max(now, (draft["granted_at"] or 0.0) + pace)
+            return (1, now + pace) if next_at <= now else (0, next_at if room else min(next_at, until))
+    if others.is_shared(known, seconds, now):
+        share, next_share = _share(known, window, now, max(1, allowed - outlook.expected))
+        if share < min(room, requests):
+            return share, next_share
+    return room, until
+
+
+def _frees_at(known: Mapping[str, Any], rules: Rules, window: Window, now: float, expected: int) -> float:
+    """The first time at which the window has room for one request more than `now`.
+
+    `expected`: so many at least go to others.
+    """
     width, counts = window.seconds / BUCKETS, rules.counted_seconds(window)
-    ends = [((at + 1) * width + counts, used) for at, used in known["used"] if used]
-    falling = [requests for requests, _ in _foreign(known)]
-    for (requests, until), then in zip(_foreign(known), [*falling[1:], 0], strict=False):
-        ends.append((until, requests - then))
-    left = sum(used for _, used in ends)
-    for end, used in sorted(ends):
-        left -= used
-        if left < rules.allowed(window, _told(known)):
+    ends = [((at + 1) * width + counts, used, 0) for at, used in known["used"] if used]
+    ends += [(until, 0, used) for until, used in others.levels(known)]
+    own, foreign = sum(used for _, used, _ in ends), sum(used for _, _, used in ends)
+    allowed = rules.allowed(window, _told(known))
+    for end, ours, theirs in sorted(ends):
+        own, foreign = own - ours, foreign - theirs
+        if own + max(foreign, expected) < allowed:
             return float(end)
-    return now
+    return now + window.seconds / SPREAD if expected else now
 
 
-def _foreign(known: Mapping[str, Any]) -> list[list[float]]:
-    """Use by others as [requests, until], falling: what counts once the one before is over comes next."""
-    first = known.get("foreign")
-    return [list(one) for one in (*([first] if first else ()), *known.get("foreign_then", ()))]
-
-
-def _set_foreign(known: dict[str, Any], found: list[list[float]]) -> None:
-    known["foreign"] = found[0] if found else None
-    if not (found and known.get("spread")):
-        known.pop("spread", None)
-    known.pop("foreign_then", None)
-    if len(found) > 1:
-        known["foreign_then"] = found[1:]
-
-
-def _expected(known: Mapping[str, Any]) -> int:
-    """What others will have used of the window: between two of our looks they go on."""
-    foreign = known["foreign"][0] if known["foreign"] else 0
-    return math.ceil(foreign * SPREAD / (SPREAD - 1)) if known.get("spread") else int(foreign)
-
-
-def _share(known: Mapping[str, Any], rules: Rules, window: Window, now: float) -> tuple[int, float]:
+def _share(known: Mapping[str, Any], window: Window, now: float, ours: int) -> tuple[int, float]:
     """Beside others we go evenly: what is left for this part of the window, and when the next begins.
 
     So we hear all along what they use, and nothing that they need is gone before they come.
     """
     part, width = window.seconds / SPREAD, window.seconds / BUCKETS
-    ours = max(1, rules.allowed(window, _told(known)) - _expected(known))
     recent = [(at, used) for at, used in known["used"] if used and (at + 1) * width > now - part]
     left = max(0, math.ceil(ours / SPREAD) - sum(used for _, used in recent))
     return left, min(((at + 1) * width + part for at, _ in recent), default=now)
@@ -386,14 +361,14 @@ def _take_slots(
     draft: dict[str, Any], usable: int, holder: str, now: float, *, wanted: int, in_flight: int
 ) -> int:
     """Give the holder slots up to what it wants, its share and what is free; never below its flight."""
-    others = {name: held for name, held in draft["holders"].items() if name != holder}
-    free = usable - sum(int(held) for held, _, _ in others.values())
-    share = max(1, usable // (len(others) + 1))
-    if any(held < min(theirs, share) for held, theirs, _ in others.values()):
+    rest = {name: held for name, held in draft["holders"].items() if name != holder}
+    free = usable - sum(int(held[0]) for held in rest.values())
+    share = max(1, usable // (len(rest) + 1))
+    if any(held[0] < min(held[1], share) for held in rest.values()):
         free = min(free, share)
     slots = max(in_flight, min(wanted, free), 0)
     if slots or wanted:
-        draft["holders"][holder] = [slots, wanted, now + HOLDER_SECONDS]
+        draft["holders"][holder] = [slots, wanted, now + HOLDER_SECONDS, in_flight]
     else:
         draft["holders"].pop(holder, None)
     return slots

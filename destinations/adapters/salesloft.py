@@ -95,6 +95,7 @@ class Adapter(contract.Adapter):
         settle_seconds=60,
         poll_seconds=(2, 15),
         poll_deadline_seconds=7_200,
+        watched_seconds=frozenset({answers.WINDOW_SECONDS}),
     )
     objects = (
         ObjectType(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from destinations import budget, pacing, registry
+from destinations import budget, pacing, registry, waits
 from destinations.contract import JSON
 from destinations.errors import Misconfigured
 from destinations.models import RemoteAccount
@@ -37,10 +37,10 @@ def budget_lines(account: RemoteAccount, options: Mapping[str, JSON], now: datet
         ours, others = sum(used for _, used in state["used"]), (state["foreign"] or [0])[0]
         by_others = f", and {others:,} by others" if others else ""
         lines.append(
-            f"{window.requests:,} requests in {pacing.duration(window.seconds)}: {ours:,} used by us"
+            f"{window.requests:,} requests in {waits.duration(window.seconds)}: {ours:,} used by us"
             f"{by_others}; we use at most {rules.allowed(window):,}."
         )
-    held = sum(int(slots) for slots, _, _ in known["holders"].values())
+    held = sum(int(holder[0]) for holder in known["holders"].values())
     lines.append(f"At most {rules.concurrency:,} requests in flight at once: {held:,} held now.")
     if account.reserve_percent:
         lines.append(f"{account.reserve_percent}% of every limit is left to the team's other tools.")

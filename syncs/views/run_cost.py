@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from destinations import budget, pacing, registry
+from destinations import budget, registry, waits
 from destinations.contract import Mode, Window
 from destinations.errors import Misconfigured
 from destinations.models import Connection
@@ -62,7 +62,7 @@ def use_words(run: Run) -> list[str]:
 
 
 def _told(window: Window) -> str:
-    return f"{window.requests:,} requests in {pacing.duration(window.seconds)}"
+    return f"{window.requests:,} requests in {waits.duration(window.seconds)}"
 
 
 def _counted(number: int, word: str) -> str:

@@ -185,7 +185,7 @@ def test_updates_that_are_killed_change_everybody_and_create_nobody(
 def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
     make: Callable[..., SalesloftWorld], seed: int
 ) -> None:
-    each = 120 if SEEDS else 25
+    each = 120 if SEEDS else 20
     world = make(
         keys=emails(each),
         options="windows: [[60, 5]]\nreserve_percent: 20",
@@ -215,14 +215,14 @@ def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
     assert world.rewritten() == 0
     windows = [(spent.cost, spent.refused) for spent in world.service.limits.windows]
     assert max(refused for _, refused in windows) <= len(processes), windows
-    # What others use shows only when they have: it takes two windows until that is known.
-    sent = [spent.began_at for spent in world.service.limits.windows if spent.cost]
-    later = [left for window, left in sorted(lowest.items()) if window > sent[1]]
-    reserve = 60 * 20 // 100
-    short = [left for left in later if left < reserve]
-    assert later
-    assert len(short) <= max(1, len(later) // 10), f"{later} remained: {windows}"
-    assert min(later) >= reserve // 2, f"{later} remained: {windows}"
+    # From the first window on. A busy machine may hold back a request that was counted for the window before.
+    reserve, begun = (
+        60 * 20 // 100,
+        min(spent.began_at for spent in world.service.limits.windows if spent.cost),
+    )
+    left = [left for window, left in sorted(lowest.items()) if window >= begun]
+    assert sum(one < reserve for one in left) <= max(1, len(left) // 10), f"{left} remained: {windows}"
+    assert min(left) >= reserve // 2, f"{left} remained: {windows}"
 
 
 @long_form

@@ -14,7 +14,8 @@ from destinations.contract import Limits, Meter, Window
 from destinations.errors import Cause, Misconfigured, RateLimited
 from destinations.gate import Gate
 from destinations.models import RemoteAccount
-from destinations.pacing import Rules, Why
+from destinations.pacing import Rules
+from destinations.waits import Why
 
 LIMITS = Limits((Window(2_000, 900), Window(7_000, 3_600)), 10, 4, 500, 1_000_000)
 RULES = Rules((Window(100, 3_600),), 4)
@@ -98,9 +99,9 @@ def test_what_was_granted_long_ago_may_not_be_sent_any_more(account):
 def test_what_the_service_says_reaches_the_other_workers(account):
     gate = Gate()
     take(account, gate, requests=1)
-    gate.observe(Meter(3_600, remaining=50, resets_in_seconds=3_600))
-    gate.observe(Meter(3_600, remaining=49, resets_in_seconds=3_600))
-    gate.observe(Meter(3_600, remaining=51, resets_in_seconds=3_600))
+    gate.observe(Meter(3_600, remaining=50, resets_in_seconds=3_600), time.time())
+    gate.observe(Meter(3_600, remaining=49, resets_in_seconds=3_600), time.time())
+    gate.observe(Meter(3_600, remaining=51, resets_in_seconds=3_600), time.time())
     budget.settle_observations(account.pk, RULES, gate)
     assert take(account, holder="b", requests=100).requests == 49
 

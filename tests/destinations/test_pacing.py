@@ -1,8 +1,6 @@
 """The budget's arithmetic: never over a limit, whoever asks in whatever order."""
 
 import json
-import math
-import random
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -12,7 +10,9 @@ from hypothesis import strategies as st
 
 from destinations import pacing
 from destinations.contract import Meter, Window
-from destinations.pacing import FLIGHT_SECONDS, HOLDER_SECONDS, Grant, Rules, State, Wait, Why
+from destinations.others import Counted
+from destinations.pacing import FLIGHT_SECONDS, HOLDER_SECONDS, Grant, Rules, State
+from destinations.waits import Wait, Why, wait_text
 
 NOON = 1_790_000_000.0  # a Unix time; nothing depends on which
 MINUTE = Rules(windows=(Window(10, 60),), concurrency=4)
@@ -102,56 +102,6 @@ def test_alone_nearly_all_of_the_window_is_used():
         state, sent = grant.state, sent + grant.requests
         now = max(now + 0.5, grant.retry_at or 0) if grant.requests < 40 else now + 0.5
     assert sent >= 0.97 * 10 * rules.allowed(rules.windows[0])
-
-
-class SharedWindow:
-    """A service that counts in windows that begin at whole multiples of their length, beside others."""
-
-    def __init__(self, limit: int, seconds: float, others_share: float) -> None:
-        self.limit, self.seconds, self.share = limit, seconds, others_share
-        self.ours: dict[float, int] = {}
-        self.lowest: dict[float, int] = {}
-        self.refused = 0
-
-    def remaining(self, now: float) -> int:
-        begun = now // self.seconds * self.seconds
-        others = self.share * self.limit * (now - begun) / self.seconds
-        left = max(0, math.floor(self.limit - self.ours.get(begun, 0) - others))
-        self.lowest[begun] = min(left, self.lowest.get(begun, left))
-        return left
-
-    def send(self, now: float) -> None:
-        if self.remaining(now) < 1:
-            self.refused += 1
-        begun = now // self.seconds * self.seconds
-        self.ours[begun] = self.ours.get(begun, 0) + 1
-
-
-@pytest.mark.parametrize("into", [0.0, 1.3, 3.9])
-def test_beside_a_client_that_eats_half_two_workers_leave_the_reserve(into: float):
-    service, rules = SharedWindow(60, 5.0, 0.5), Rules((Window(60, 5),), 8, reserve_percent=20)
-    state, dice, now = {}, random.Random(1), NOON // 5 * 5 + into
-    began = now
-    while now < began + 100:
-        for holder in ("a", "b"):
-            if dice.random() < 0.3:
-                continue
-            grant = pacing.take(state, rules, holder, now, requests=10, slots=4)
-            state = grant.state
-            for _ in range(grant.requests):
-                service.send(now)
-            if grant.requests:
-                meter = Meter(5, service.remaining(now), limit=60)
-                state = pacing.observed(state, rules, now, meter)
-        now += 0.05
-        service.remaining(now)
-
-    # How much others use shows only when they have: it takes two windows until that is known.
-    lowest = [left for begun, left in sorted(service.lowest.items()) if begun > began + 10]
-    assert min(lowest) >= 11
-    assert sum(left >= 12 for left in lowest) >= 0.9 * len(lowest)
-    assert service.refused == 0
-    assert sum(service.ours.values()) >= 0.6 * 18 * 19, service.ours
 
 
 def test_foreign_use_is_what_the_service_said_last():
@@ -305,14 +255,12 @@ def test_the_trial_after_the_next_pause_is_anybodys():
     ],
 )
 def test_people_read_what_is_waited_for(wait: Wait, text: str):
-    assert pacing.wait_text(wait, "Acme") == text
+    assert wait_text(wait, "Acme") == text
 
 
 def test_people_read_the_time_in_their_own_zone():
     zone = timezone(timedelta(hours=2), "CEST")
-    assert (
-        pacing.wait_text(Wait(Why.ASKED, NOON), "Acme", zone) == "Acme asked us to wait until 16:13:20 CEST."
-    )
+    assert wait_text(Wait(Why.ASKED, NOON), "Acme", zone) == "Acme asked us to wait until 16:13:20 CEST."
 
 
 # Whatever the interleaving. The service counts a request somewhere between the grant and the end of its
@@ -340,6 +288,7 @@ rule_sets = st.builds(
     ).map(tuple),
     concurrency=st.integers(1, 5),
     reserve_percent=st.sampled_from((0, 20, 95)),
+    watched=st.sampled_from((frozenset[float](), frozenset({0.7, 2.0, 5.0, 20.0}))),
 )
 
 
@@ -413,15 +362,19 @@ def test_no_more_requests_are_in_flight_than_the_concurrency(concurrency: int, s
 
 
 @settings(max_examples=100, deadline=None)
-@given(rules=rule_sets, busy=st.integers(1, 4), remaining=st.integers(0, 12))
-def test_waiting_until_the_time_that_is_named_always_gets_a_request(rules: Rules, busy: int, remaining: int):
+@given(
+    rules=rule_sets, busy=st.integers(1, 4), remaining=st.integers(0, 12), resets=st.sampled_from((None, 1.0))
+)
+def test_waiting_until_the_time_that_is_named_always_gets_a_request(
+    rules: Rules, busy: int, remaining: int, resets: float | None
+):
     state: State = {}
     now = NOON
     for _ in range(busy):
         grant = pacing.take(state, rules, "a", now, requests=12, slots=1)
-        state = pacing.observed(
-            grant.state, rules, now, Meter(rules.windows[0].seconds, remaining, resets_in_seconds=1)
-        )
+        meter = Meter(rules.windows[0].seconds, remaining, resets_in_seconds=resets)
+        booked = grant.booked
+        state = pacing.observed(grant.state, rules, now, meter, Counted(now - 0.1, booked, booked))
     for _ in range(200):
         grant = pacing.take(state, rules, "a", now, requests=1, slots=1)
         if grant.requests:
