@@ -104,11 +104,13 @@ class Found(NamedTuple):
 
     `records` is how many carry it (0, 1, or more where the key is ambiguous), `remote_id` the id
     of the only one. `is_as_sent`: that record holds the operation's values, as far as the service shows.
+    `others` are the fields in which it does not, as on the wire, with what is there; None: not told.
     """
 
     records: int
     remote_id: str = ""
     is_as_sent: bool = False
+    others: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote_plus
 
 from destinations.adapters._salesloft_api import Api, Params, id_of, unreadable
-from destinations.adapters._salesloft_records import ID, WORDS, carries, folded, is_as_sent
+from destinations.adapters._salesloft_records import ID, WORDS, carries, differences, folded
 from destinations.contract import JSON, Found, Operation, Target
 
 KEYS = 100  # one page holds as many records
@@ -48,7 +48,8 @@ def _found(operation: Operation, records: Mapping[str, Mapping[str, JSON]]) -> F
     if len(records) != 1:
         return Found(len(records))
     ((at, record),) = records.items()
-    return Found(1, at, is_as_sent(operation, record))
+    others = differences(operation, record)
+    return Found(1, at, not others, others or None)
 
 
 def _more(name: str) -> Params:

@@ -118,14 +118,15 @@ def carries(record: Mapping[str, JSON], upsert_key: str) -> str:
     return folded(record.get(upsert_key))
 
 
-def is_as_sent(operation: Operation, record: Mapping[str, JSON]) -> bool:
-    """Whether the record holds the operation's values. What Salesloft does not show counts as equal."""
+def differences(operation: Operation, record: Mapping[str, JSON]) -> dict[str, JSON]:
+    """What the record holds otherwise than the operation. What Salesloft does not show counts as equal."""
     body = body_of(operation)
     custom = body.pop("custom_fields", {})
     shown = record.get("custom_fields")
     if isinstance(shown, Mapping):  # in it are only fields that have a value
         body |= {CUSTOM + name: value for name, value in custom.items()}
         record = {**record, **{CUSTOM + name: shown.get(name) for name in custom}}
+    others: dict[str, JSON] = {}
     for key, value in body.items():
         name = LINKS.get(key, key)
         if name not in record:
@@ -134,8 +135,8 @@ def is_as_sent(operation: Operation, record: Mapping[str, JSON]) -> bool:
         if key in LINKS and isinstance(found, Mapping):
             found = found.get(ID)
         if not _equal(key, value, found):
-            return False
-    return True
+            others[key] = found
+    return others
 
 
 def _equal(key: str, sent: JSON, shown: JSON) -> bool:

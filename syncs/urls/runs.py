@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from syncs.views import run_rows, runs
+from syncs.views import run_diff, run_diff_there, run_rows, runs
 
 urlpatterns = [
     path("", runs.runs, name="runs"),
     path("<uuid:run>/", runs.run, name="run"),
     path("<uuid:run>/cancel/", runs.cancel, name="run_cancel"),
     path("<uuid:run>/send-again/", runs.send_again, name="run_retry"),
+    path("<uuid:run>/changes/", run_diff.run_diff, name="run_diff"),
+    path("<uuid:run>/changes.csv", run_diff.run_diff_csv, name="run_diff_csv"),
+    path("<uuid:run>/changes/there/", run_diff_there.run_diff_there, name="run_diff_there"),
     path("<uuid:run>/rows/", run_rows.rows, name="run_rows"),
     path("<uuid:run>/rows.csv", run_rows.as_csv, name="run_rows_csv"),
     path("<uuid:run>/rows/<uuid:row>/", run_rows.row, name="run_row"),

@@ -5,7 +5,7 @@ from django.urls import path
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
-from syncs.views.sync_run import sync_first, sync_full, sync_run, sync_test
+from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
 from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
 from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
 
@@ -28,6 +28,7 @@ urlpatterns = [
     path("<uuid:sync>/versions/<int:number>/go-back/", sync_go_back, name="sync_go_back"),
     path("<uuid:sync>/edit/mapping/<int:row>/", sync_field, name="sync_edit_field"),
     path("<uuid:sync>/run/", sync_run, name="sync_run"),
+    path("<uuid:sync>/what-would-change/", sync_diff, name="sync_diff"),
     path("<uuid:sync>/test/", sync_test, name="sync_test"),
     path("<uuid:sync>/first-run/", sync_first, name="sync_first"),
     path("<uuid:sync>/send-all-again/", sync_full, name="sync_full"),

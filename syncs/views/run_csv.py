@@ -20,7 +20,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r\n|%]")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written to it."""
 
     def write(self, text: str) -> str:
@@ -30,7 +30,7 @@ class _Echo:
 def lines(run: Run, groups: Sequence[Group], *, zone: tzinfo) -> Iterator[str]:
     """The file's lines: first all columns are found, then the rows follow group after group."""
     columns = _columns(run, groups)
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield MARK + writer.writerow([guarded(name) for name in (*HEAD, *columns)])
     for row in _rows(run, groups):
         values = row.payload if isinstance(row.payload, dict) else {}

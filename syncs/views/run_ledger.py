@@ -1,4 +1,4 @@
-"""Rows of which a run writes nothing down: those without a change, and those whose next try is later.
+"""Rows of which a run writes little down: without a change, tried again later, or no longer in the model.
 
 What is known of them is what the sync knows now, so these lists are of now; their pages say so.
 """
@@ -9,7 +9,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from syncadmin.lib.paging import A_PAGE
 from syncs.engine.keys import row_keys
-from syncs.models import LedgerEntry, RejectedRow, Run
+from syncs.models import LedgerEntry, LeftRows, RejectedRow, Run
+
+KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,33 @@ def deferred(run: Run, *, start: str, back: bool = False, size: int = A_PAGE) ->
     return _page(found, start, back=back, size=size)
 
 
+def left(run: Run, *, start: str, back: bool = False, size: int = A_PAGE) -> KnownPage:
+    """Rows that were sent before and that a dry run did not find in the model."""
+    kept = LeftRows.objects.filter(run=run, plan_attempt=run.plan_attempt)
+    key = _key(start)
+    if key:
+        kept = kept.filter(number__lte=key[0]) if back else kept.filter(number__gte=_span_of(kept, key))
+    keys: list[bytes] = []
+    for packed in kept.order_by("-number" if back else "number").values_list("keys", flat=True).iterator():
+        some = [bytes(packed[at : at + KEY_BYTES]) for at in range(0, len(packed), KEY_BYTES)]
+        some = [one for one in some if not key or (one < key if back else one > key)]
+        keys += some[::-1] if back else some
+        if len(keys) > size:
+            break
+    if back and len(keys) < size:
+        return left(run, start="", size=size)
+    known = LedgerEntry.objects.filter(sync=run.sync_id, generation=run.generation, key__in=keys[: size + 1])
+    return _page(known, start, back=back, size=size)
+
+
+def _span_of(kept: QuerySet[LeftRows], key: bytes) -> int:
+    """The number under which the key is kept, or would be."""
+    found = kept.filter(number__lte=key[0]).order_by("-number").values_list("number", flat=True)
+    return found.first() or 0
+
+
 def _page(found: QuerySet[LedgerEntry], start: str, *, back: bool, size: int) -> KnownPage:
-    try:
-        key = bytes.fromhex(start)
-    except ValueError:
-        key = b""
+    key = _key(start)
     rows = found.order_by("-key" if back else "key").defer("record")
     if key:
         rows = rows.filter(key__lt=key) if back else rows.filter(key__gt=key)
@@ -73,3 +97,10 @@ def _page(found: QuerySet[LedgerEntry], start: str, *, back: bool, size: int) ->
         bytes(shown[0].key).hex() if has_newer else "",
         bytes(shown[-1].key).hex() if back or is_more else "",
     )
+
+
+def _key(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""

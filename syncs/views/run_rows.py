@@ -15,7 +15,7 @@ from syncadmin.lib import paging
 from syncadmin.lib.shown import pretty
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.models import RejectedRow, Run
-from syncs.views import run_csv, run_groups, run_ledger, run_sent, run_wire, run_words
+from syncs.views import run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
 from syncs.views.runs import find, why_not_again
 
 Stage = RejectedRow.Stage
@@ -28,7 +28,7 @@ BY_STAGE: dict[str, tuple[Stage, ...]] = {
 }
 # … those that were planned, and those of which only the sync knows.
 SENT = {"arrived": run_sent.arrived, "waiting": run_sent.waiting}
-KNOWN = {"unchanged": run_ledger.unchanged, "deferred": run_ledger.deferred}
+KNOWN = {"unchanged": run_ledger.unchanged, "deferred": run_ledger.deferred, "left": run_ledger.left}
 ELSEWHERE = 10
 MAPPED = {"duplicate", "repeated_primary_key"}  # invalid rows of which a record could be made
 
@@ -60,7 +60,8 @@ def rows(request: TeamRequest, run: UUID) -> HttpResponse:
         key = request.GET.get("newer" if back else "older", "")
         known = KNOWN[kind](found, start=key, back=back)
         shown |= {"rows": known.rows, "newer": known.newer, "older": known.older}
-        shown["total"] = found.unchanged_count if kind == "unchanged" else found.deferred_count
+        totals = {"unchanged": found.unchanged_count, "left": found.left_count}
+        shown["total"] = totals.get(kind, found.deferred_count)
         return render(request, "syncs/runs/rows_known.html", shown)
     raise Http404
 
@@ -78,6 +79,8 @@ def tabs(run: Run) -> list[tuple[str, str, int]]:
         every.append(("deferred", "Tried again later", run.deferred_count))
     if run.rekeyed_count:
         every.append(("left_behind", "Left behind", run.rekeyed_count))
+    if run.left_count and run.dry_run:
+        every.append(("left", "Left the model", run.left_count))
     return every
 
 
@@ -194,6 +197,7 @@ def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> H
         "sent": sent,
         "place": run_words.place_of(found),
         "values": values_of(sent.values),
+        "changes": run_diff.changes_of(found, carrier, position) if found.dry_run else (),
         "carried": carried,
         "silent": silent,
         "keep_days": settings.KEEP_DAYS,

@@ -29,7 +29,7 @@ SHOWN_KEYS = 20
 
 def runs_of(request: TeamRequest) -> QuerySet[Run]:
     """The team's runs with what pages say of them."""
-    runs = Run.objects.filter(team=request.team).defer("keys", "notes")
+    runs = Run.objects.filter(team=request.team).defer("keys", "notes", "diff")
     return runs.select_related("sync")
 
 

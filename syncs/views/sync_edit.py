@@ -23,6 +23,7 @@ from syncs.models import QueryModel
 from syncs.views import sync_save
 from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
 from syncs.views.sync_facts import in_words
+from syncs.views.sync_run import show_changes
 
 Page = Callable[..., HttpResponse]  # gets the request, the work, and what else its address names
 
@@ -167,6 +168,8 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
                 return redirect(work.url("review"))
             else:
                 messages.success(request, f"{saved.name} is saved. {finding.said}".strip())
+                if request.POST.get("action") == "show":
+                    return show_changes(request, saved)
                 return redirect("sync", request.team.slug, saved.public_id)
     wanted = work.wanted
     return page(

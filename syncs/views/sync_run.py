@@ -44,6 +44,20 @@ def sync_test(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 
 @of_sync(Role.EDITOR)
+def sync_diff(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Plan a run that sends nothing, and show what it would change."""
+    return show_changes(request, sync) if request.method == "POST" else _back(request, sync)
+
+
+def show_changes(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Begin such a run and go to its page."""
+    run = _start(request, sync, dry_run=True)
+    if run is None:
+        return _back(request, sync)
+    return redirect("run_diff" if run.dry_run else "run", request.team.slug, run.public_id)
+
+
+@of_sync(Role.EDITOR)
 def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The first full run: how many rows, to which account; counted by a run that sends nothing."""
     count = count_of(sync)

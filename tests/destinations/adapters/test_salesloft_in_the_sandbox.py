@@ -220,7 +220,7 @@ def test_people_are_found_by_the_hundred_with_how_many_have_the_key(sandbox: Sal
 
     assert found[0] == Found(1, ids["p0@x.test"], is_as_sent=True)
     assert found[1] == Found(1, ids["p1@x.test"], is_as_sent=True)
-    assert found[2] == Found(1, ids["p2@x.test"], is_as_sent=False)
+    assert found[2] == Found(1, ids["p2@x.test"], is_as_sent=False, others={"title": "VP"})
     assert found[3] == Found(2)
     assert set(found[4:]) == {Found(0)}
     assert len(sandbox.requests) == 1
@@ -234,7 +234,8 @@ def test_accounts_are_found_by_domain_and_by_id(sandbox: Salesloft) -> None:
     assert salesloft.find(ACCOUNTS, call(ACCOUNTS, sent)) == [Found(1, made.remote_id, is_as_sent=True)]
     assert salesloft.find(ACCOUNTS, call(ACCOUNTS, {"domain": "y.test"})) == [Found(0)]
     by_id = call(ACCOUNTS_BY_ID, {"id": int(made.remote_id), "name": "Y"}, {"id": "x"}, {"id": 999})
-    assert salesloft.find(ACCOUNTS_BY_ID, by_id) == [Found(1, made.remote_id), Found(0), Found(0)]
+    other = Found(1, made.remote_id, others={"name": "X"})
+    assert salesloft.find(ACCOUNTS_BY_ID, by_id) == [other, Found(0), Found(0)]
 
 
 # Who is connected, and which fields there are
