@@ -22,11 +22,11 @@ class Desk:
             return None
         return model.objects.filter(team=self.team, name=name).select_related(*related).first()
 
-    def missing(self, model: Any, part: Part, kind: str, name: str, named: Iterable[str], key: str) -> None:
+    def missing(self, model: Any, part: Part, kind: str, name: str, named: Iterable[str], *path: str) -> None:
         """Tell that neither the document (which has `named`) nor the team has what the part refers to."""
         there = model.objects.filter(team=self.team).values_list("name", flat=True) if self.team else ()
         hint = did_you_mean(name, [*named, *there]) or "; neither the document nor the team has one"
-        self.wrong(part, f"{part.called}: there is no {kind} `{name}`{hint}", key)
+        self.wrong(part, f"{part.called}: there is no {kind} `{name}`{hint}", *path)
 
     def wrong(self, part: Part, message: str, *path: str) -> None:
         """Tell a mistake at the line of what the path names."""

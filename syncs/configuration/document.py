@@ -19,6 +19,14 @@ syncs:
       title: {value: VP}
       last_synced: {variable: run_started_at}
       phone: {column: tel, steps: [trim, {phone: DE}], empty: clear}
+    guards:                                   # which rows are held back: see engine/guard_kinds.py
+      - send_only: {all: [{column: country, in: [DE, AT]}, {column: age, greater_than: 17}]}
+      - {personal_emails: {field: email}}     # and disposable_emails, blocked_domains, email_syntax
+      - {name: Do not contact, suppressed: {field: email, keys: [ada@example.com]}}
+      - {suppressed: {field: email, model: unsubscribed, model_column: address}}
+      - {new_domains: {field: email, most: 20}}
+      - {keep_first: {column: updated_at, descending: true}}
+      - {never_send: {emails: [bob@example.com], keys: [42]}}
 ```
 
 A document says all about what it names, down to the mapping, except for secrets, the account's own
@@ -33,6 +41,7 @@ from zoneinfo import available_timezones
 
 from destinations.contract import JSON
 from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE, Draft, Filling
+from syncs.configuration.guard_reading import Wanted, read_guards
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
@@ -113,6 +122,7 @@ class SyncPart(Part):
     keep_records: bool | None
     paused: bool | None
     is_whole: bool
+    guards: Wanted = field(default_factory=Wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +290,11 @@ def _sync(name: str, part: Section) -> SyncPart:
     lines = _lines(part)
     mapping = part.section("mapping", f"the mapping of {part.called}", required=True)
     fillings = _mapping(mapping, lines) if mapping is not None else ()
+    guards = read_guards(part.tree("guards"), part.called, part.problems, lines)
     part.close()
     draft = Draft(object_key or "", mode or "", upsert_key or "", fillings)
-    return SyncPart(
-        name, part.line, lines, model, connection, draft, keep_records, paused, len(part.problems) == before
-    )
+    is_whole = len(part.problems) == before
+    return SyncPart(name, part.line, lines, model, connection, draft, keep_records, paused, is_whole, guards)
 
 
 def _mapping(mapping: Section, lines: dict[tuple[str, ...], int]) -> tuple[Filling, ...]:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from destinations.contract import Field
 from destinations.errors import DestinationError
 from syncs.configuration import reach
-from syncs.configuration.checks import mapping_faults, primary_key_faults
+from syncs.configuration.checks import Fault, mapping_faults, primary_key_faults
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import ModelPart, Part
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SyncGoal, fillings_of, why_new_generation
+from syncs.configuration.guards import look_faults_of, looked_at
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.resolve import Headless, Resolver
 from syncs.models import Run, Sync
@@ -53,12 +54,19 @@ def examine_syncs(desk: Desk, goals: Resolver) -> None:
             zone=ZoneInfo(goal.model.source.time_zone),
         )
         desk.faults(goal.part, faults)
+        desk.faults(goal.part, guard_look_faults(goal))
     for other in goals.without_model:
         if other.part.is_whole:
             fields, zone = _fields(desk, other), ZoneInfo("UTC")
             adapter = other.connection.adapter
             faults = mapping_faults(other.draft, adapter, fields=fields, columns=None, zone=zone)
             desk.faults(other.part, faults)
+
+
+def guard_look_faults(goal: SyncGoal) -> list[Fault]:
+    """Where the goal's guards look at columns, or at mapped fields, that are not there."""
+    fields = looked_at(goal.draft, goal.connection.adapter)
+    return look_faults_of(goal.guards.guards, goal.model.columns, fields)
 
 
 def examine_runs(desk: Desk, goals: Resolver) -> None:

@@ -13,6 +13,7 @@ from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import Team
 from syncs.configuration.checks import DEFAULT, LEAVE
+from syncs.configuration.guards import for_document
 from syncs.configuration.tree import escape
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -141,10 +142,11 @@ def _limits(connection: Connection) -> dict[str, JSON]:
 
 def definition_of(sync: Sync) -> dict[str, Any]:
     """What the document says of one sync, with its name and without the switch `paused`."""
-    return {"name": sync.name} | {key: value for key, value in _sync(sync).items() if key != "paused"}
+    told = _sync(sync, with_digests=False)
+    return {"name": sync.name} | {key: value for key, value in told.items() if key != "paused"}
 
 
-def _sync(sync: Sync) -> dict[str, Any]:
+def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": sync.model.name,
         "connection": sync.connection.name,
@@ -154,6 +156,8 @@ def _sync(sync: Sync) -> dict[str, Any]:
     }
     found |= {} if sync.keep_records else {"keep_records": False}
     found |= {"paused": True} if sync.paused else {}
+    if sync.guards:
+        found["guards"] = for_document(sync, with_digests=with_digests)
     return found | {"mapping": {mapping.field: _filling(mapping) for mapping in sync.mappings.all()}}
 
 

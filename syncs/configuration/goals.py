@@ -15,6 +15,9 @@ from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncs.configuration.checks import Draft, Filling
 from syncs.configuration.differences import differences, mapping_differences, same_fillings
 from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, SyncPart
+from syncs.configuration.guard_reading import Guard, Wanted
+from syncs.configuration.guards import differences as guard_differences
+from syncs.configuration.guards import same_guards, stored_guards
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
 WAITS = "waits for a sign-in: an admin of the team must open it in the browser and choose Connect"
@@ -196,6 +199,15 @@ class SyncGoal:
     draft: Draft
     keep_records: bool
     paused: bool
+    guards: Wanted = field(default_factory=Wanted)
+
+    @cached_property
+    def guards_before(self) -> tuple[Guard, ...]:
+        return stored_guards(self.existing) if self.existing is not None else ()
+
+    @cached_property
+    def has_new_guards(self) -> bool:
+        return not same_guards(self.guards_before, self.guards.guards)
 
     @cached_property
     def before(self) -> tuple[Filling, ...]:
@@ -209,7 +221,10 @@ class SyncGoal:
     def changes_meaning(self) -> bool:
         """Whether a run that is under way would not do what is wanted now."""
         return self.existing is not None and (
-            self.has_new_mapping or bool(self.new_generation) or any(differences(*self._target))
+            self.has_new_mapping
+            or self.has_new_guards
+            or bool(self.new_generation)
+            or any(differences(*self._target))
         )
 
     @property
@@ -256,6 +271,8 @@ class SyncGoal:
         if self.existing is None:
             number = len(self.draft.mapping)
             fields = f"{number} field{'' if number == 1 else 's'} mapped"
+            if count := len(self.guards.guards):
+                fields += f", {count} guard{'' if count == 1 else 's'}"
             where = f"{self.connection.adapter.label} {self.draft.object}"
             return [f"new, {self.model.name} → {where} by {self.draft.upsert_key}, {fields}"]
         flags = ("keep_records", "paused")
@@ -267,6 +284,7 @@ class SyncGoal:
             *differences(*self._target),
             *switches,
             *mapping_differences(self.before, self.draft.mapping),
+            *guard_differences(self.guards_before, self.guards.guards),
         ]
 
 

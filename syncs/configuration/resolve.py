@@ -12,7 +12,7 @@ from destinations.accounts import SameAccountUnsaid
 from destinations.advanced import BadSettings, clean
 from destinations.contract import Adapter
 from destinations.models import Connection, RemoteAccount
-from syncs.configuration import credentials
+from syncs.configuration import credentials, guards
 from syncs.configuration.checks import Draft, target_faults, with_defaults
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import ConnectionPart, Document, ModelPart, Part, SourcePart, SyncPart
@@ -225,6 +225,8 @@ class Resolver:
             self.without_model.append(Headless(part, connection, draft))
         if model is None or faults:
             return None
+        if not self._are_guards_sound(part):
+            return None
         existing = self._desk.existing(Sync, part.name, "connection__account", "model__source")
         now = existing or Sync()
         return SyncGoal(
@@ -236,7 +238,20 @@ class Resolver:
             draft,
             keep_records=now.keep_records if part.keep_records is None else part.keep_records,
             paused=now.paused if part.paused is None else part.paused,
+            guards=part.guards,
         )
+
+    def _are_guards_sound(self, part: SyncPart) -> bool:
+        """Whether the guards are right by themselves, and their models are there."""
+        faults = guards.faults_of(part.guards)
+        self._desk.faults(part, faults)
+        missing = False
+        for at, name in guards.models_named(part.guards.guards) if not faults else ():
+            if name not in self._models and self._desk.existing(QueryModel, name) is None:
+                path = ("guards", str(at), "suppressed", "model")
+                self._desk.missing(QueryModel, part, "model", name, self._models, *path)
+                missing = True
+        return not (faults or missing)
 
     def _find_model(self, part: SyncPart) -> ModelGoal | None:
         name = part.model

@@ -11,6 +11,7 @@ from destinations.models import Connection, Exchange, RemoteAccount
 from syncadmin.teams.models import Team, User
 from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
+from syncs.configuration.guards import write_guards
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import ledger
@@ -182,6 +183,7 @@ def write_sync(
         Sync.objects.select_for_update().only("pk").get(pk=goal.existing.pk)  # versions come one by one
         versions.keep_found(Sync.objects.select_related("model", "connection").get(pk=goal.existing.pk))
     new_generation, new_mapping = goal.new_generation, goal.has_new_mapping
+    has_new_guards = goal.has_new_guards
     sync = goal.existing or Sync(team=team)
     sync.name, sync.model, sync.connection = goal.name, model, connection
     sync.object_key, sync.mode, sync.upsert_key = goal.draft.object, goal.draft.mode, goal.draft.upsert_key
@@ -196,6 +198,8 @@ def write_sync(
         FieldMapping.objects.filter(sync=sync).delete()
         FieldMapping.objects.bulk_create(mapping_rows(sync, goal.draft.mapping))
         ledger.release_refused(Sync.objects.get(pk=sync.pk))
+    if has_new_guards:
+        write_guards(sync, goal.guards)
     versions.keep(sync, author=author, origin=origin)
     return sync
 

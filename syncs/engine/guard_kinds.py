@@ -17,6 +17,7 @@ A guard is an object with a `name`, if people gave one, and exactly one kind:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from destinations.contract import JSON
@@ -98,8 +99,12 @@ def guard_faults(guards: JSON) -> list[Fault]:
         kinds = [key for key in guard if key != "name"] if isinstance(guard, dict) else []
         if len(kinds) != 1 or kinds[0] not in KINDS:
             strange = next((key for key in kinds if key not in KINDS), "")
-            told = f"there is no guard `{strange}`; " if strange else ""
-            faults.append((path, f"{told}a guard has one kind: {', '.join(KINDS)}"))
+            near = get_close_matches(strange, (*KINDS, "name"), n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else f"; there are {', '.join(KINDS)}"
+            said = f"there is no guard `{strange}`{hint}"
+            if not strange:
+                said = f"a guard has exactly one kind: {', '.join(KINDS)}"
+            faults.append(((*path, strange) if strange else path, said))
             continue
         if (fault := _name_fault(guard)) is not None:
             faults.append(((*path, "name"), fault))

@@ -17,6 +17,8 @@ from syncs.configuration.checks import (
 )
 from syncs.configuration.document import SyncPart
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal
+from syncs.configuration.guard_reading import Wanted
+from syncs.configuration.guards import look_faults_of, looked_at, stored_guards
 from syncs.configuration.write import write_sync
 from syncs.forms.sync_rows import Row, fillings, put_faults
 from syncs.forms.sync_words import rows, sentence
@@ -124,7 +126,12 @@ def examine(work: Work) -> Finding:
     finding.add("mapping", *(told for row in finding.rows for some in row.errors.values() for told in some))
     if finding.wrong:
         return finding
-    finding.goal = goal = _goal(work, finding.rows)
+    goal = _goal(work, finding.rows)
+    faults = look_faults_of(goal.guards.guards, columns.names, looked_at(goal.draft, adapter))
+    finding.add("guards", *(sentence(fault.message) for fault in faults))
+    if finding.wrong:
+        return finding
+    finding.goal = goal
     if work.sync is not None:
         finding.changes = goal.changes()
         if goal.name != work.sync.name:
@@ -188,6 +195,7 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
         draft,
         keep_records=keeps,
         paused=paused,
+        guards=Wanted(stored_guards(sync) if sync is not None else ()),
     )
 
 
