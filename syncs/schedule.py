@@ -28,6 +28,7 @@ LEAST_MINUTES, MOST_MINUTES = 5, 7 * 1_440
 FARTHEST = timedelta(days=366 * 5)  # a time that is farther away is none
 MOST_TRIES = 100_000  # times outside the hours that were asked for, in a row
 LONGEST_CRON = 200
+OVERLAP = timedelta(hours=3)  # so much earlier we begin, to know which clock times were there already
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
@@ -80,8 +81,9 @@ class Schedule:
                 at += step
                 yield at
         try:
-            for at in CronSim(self._as_cron, moment.astimezone(self._zone)):
-                yield at.astimezone(UTC)
+            for at in CronSim(self._as_cron, (moment - OVERLAP).astimezone(self._zone)):
+                if (found := at.astimezone(UTC)) > moment:
+                    yield found
         except (CronSimError, OverflowError):
             return
 

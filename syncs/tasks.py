@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from syncadmin.lib import stopping
-from syncs.engine import doorbell, faults, pruning
+from syncs.engine import doorbell, faults, pruning, scheduling
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
@@ -53,7 +53,8 @@ def work() -> int:
 
 
 def tick() -> None:
-    """Each minute: ring for whatever is due and has no live worker."""
+    """Each minute: start what schedules say, and ring for whatever is due and has no live worker."""
+    scheduling.start_due()
     if fairest() is not None:
         doorbell.ring()
 

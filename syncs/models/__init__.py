@@ -9,6 +9,7 @@ from syncs.models.run import Run
 from syncs.models.source import Source
 from syncs.models.sync import Sync
 from syncs.models.sync_draft import SyncDraft
+from syncs.models.sync_schedule import MissedTime, StartToken, SyncSchedule
 from syncs.models.sync_version import SyncVersion
 from syncs.models.worker_beat import WorkerBeat
 
@@ -20,13 +21,16 @@ __all__ = [
     "LedgerEntry",
     "LeftRows",
     "MailDomain",
+    "MissedTime",
     "PlannedRow",
     "QueryModel",
     "RejectedRow",
     "Run",
     "Source",
+    "StartToken",
     "Sync",
     "SyncDraft",
+    "SyncSchedule",
     "SyncVersion",
     "WorkerBeat",
 ]

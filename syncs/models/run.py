@@ -54,6 +54,8 @@ class Run(models.Model):
     class Trigger(models.TextChoices):
         MANUAL = "manual", "Started by hand"
         SCHEDULE = "schedule", "Schedule"
+        AFTER = "after", "After another sync"
+        CALL = "call", "Started by another program"
         RETRY = "retry", "Rows sent again"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")

@@ -52,12 +52,16 @@ def target_label(sync: Sync) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """One field of a mapping, in words. `field` is None where the service did not list it."""
+    """One field of a mapping, in words. `field` is None where the service did not list it.
+
+    `url` is where it is changed, "" where it is only looked at.
+    """
 
     field: Field | None
     key: str
     row: Row
     empty: str
+    url: str = ""
 
 
 def in_words(rows: Iterable[Row], fields: Iterable[Field]) -> list[Mapped]:
@@ -81,13 +85,6 @@ def last_runs(syncs: Iterable[Sync]) -> dict[int, Run]:
 def sent_count(sync: Sync) -> int:
     """How many rows were sent in the sync's present generation: a new one sends them again."""
     return LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count()
-
-
-def is_first(sync: Sync) -> bool:
-    """Whether no run over all rows was begun yet in the sync's present generation."""
-    return not Run.objects.filter(
-        sync=sync, generation=sync.generation, dry_run=False, limit=None, keys__isnull=True
-    ).exists()
 
 
 def count_of(sync: Sync) -> Run | None:

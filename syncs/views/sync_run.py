@@ -8,11 +8,12 @@ from django.shortcuts import redirect, render
 
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.engine.run import AlreadyRunning, Paused, start
+from syncs.engine.scheduling import is_first
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import Run, Sync
 from syncs.views.run_cost import cost_words
 from syncs.views.run_words import trouble_of
-from syncs.views.sync_facts import count_of, is_first, of_sync, sent_count, target_label
+from syncs.views.sync_facts import count_of, of_sync, sent_count, target_label
 from syncs.views.syncs import show_sync
 
 DONE = {Run.Status.SUCCEEDED, Run.Status.ATTENTION}

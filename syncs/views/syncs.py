@@ -13,6 +13,7 @@ from destinations.contract import Mode
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
+from syncs.engine.scheduling import is_first
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
@@ -20,7 +21,6 @@ from syncs.models import QueryModel, Run, Sync, SyncDraft
 from syncs.views.sync_facts import (
     Mapped,
     in_words,
-    is_first,
     last_runs,
     of_sync,
     sent_count,

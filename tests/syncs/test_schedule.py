@@ -1,6 +1,6 @@
 """When the next run is: in every zone, over both clock changes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -58,11 +58,20 @@ def test_hours_may_go_past_midnight() -> None:
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("month", [3, 4, 10, 11])
-def test_a_month_over_a_clock_change_runs_each_day_once(zone: str, month: int) -> None:
-    schedule = read({"daily": "02:15", "zone": zone})
-    start = datetime(2026, month, 1, tzinfo=ZoneInfo(zone))
-    days = [at.astimezone(ZoneInfo(zone)).date() for at in schedule.times(start, 28)]
-    assert days == [start.date() + timedelta(days=n) for n in range(28)]
+@pytest.mark.parametrize("at", ["01:45", "02:15", "02:30"])
+@pytest.mark.parametrize("late", [0, 7, 59])
+def test_a_month_over_a_clock_change_runs_each_day_once(zone: str, month: int, at: str, late: int) -> None:
+    schedule = read({"daily": at, "zone": zone})
+    here = ZoneInfo(zone)
+    start = datetime(2026, month, 1, tzinfo=here)
+    due = schedule.next(start)
+    days: list[date] = []
+    while len(days) < 31:
+        assert due is not None
+        now = due + timedelta(minutes=late)  # somebody looks, and reckons from then
+        days.append(due.astimezone(here).date())
+        due = schedule.next(now)
+    assert days == [start.date() + timedelta(days=n) for n in range(31)]
 
 
 rhythms = st.one_of(

@@ -1,0 +1,119 @@
+"""Starts the runs that are due by their schedules.
+
+A time is taken by moving the schedule on to the next one, in the transaction that starts the run: two
+workers take it once, and a crash leaves it due. A time that was missed runs once, however many were.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from syncs.engine.run import AlreadyRunning, Paused, start
+from syncs.models import MissedTime, Run, Sync, SyncSchedule
+from syncs.schedule import ScheduleWrong
+
+MOST_FOLLOWED = 100  # syncs in a row
+
+GOOD = (Run.Status.SUCCEEDED, Run.Status.ATTENTION)
+
+log = logging.getLogger(__name__)
+
+
+def is_first(sync: Sync) -> bool:
+    """Whether no run over all rows was begun yet in the sync's present generation.
+
+    A schedule waits for it: the first full run is started by a person who saw its numbers.
+    """
+    return not Run.objects.filter(
+        sync=sync, generation=sync.generation, dry_run=False, limit=None, keys__isnull=True
+    ).exists()
+
+
+def start_due(now: datetime | None = None) -> int:
+    """Start what is due now. Returns how many runs were started."""
+    now = now or timezone.now()
+    due = SyncSchedule.objects.filter(next_at__lte=now).select_related("sync__team").order_by("next_at")
+    return sum(_take(schedule, now) for schedule in due) + sum(_follow(*one) for one in _followers())
+
+
+def plan_next(schedule: SyncSchedule, now: datetime | None = None) -> None:
+    """Set when the schedule is next due, or from which run on it follows; the caller saves it."""
+    schedule.next_at, schedule.followed = None, 0
+    if schedule.follows is None:
+        schedule.next_at = schedule.schedule.next(now or timezone.now())
+    elif (newest := _newest_good(schedule.follows)) is not None:
+        schedule.followed = newest.number
+
+
+def is_circle(sync: Sync, follows: Sync) -> bool:
+    """Whether runs would start each other without an end, if the sync followed that one."""
+    seen = [follows.pk]
+    while seen[-1] != sync.pk and len(seen) < MOST_FOLLOWED:
+        before = SyncSchedule.objects.filter(sync=seen[-1], follows__isnull=False).first()
+        if before is None or before.follows_id is None:
+            return False
+        seen.append(before.follows_id)
+    return True
+
+
+def _take(schedule: SyncSchedule, now: datetime) -> bool:
+    """Start the run of the time that has come; if it cannot be now, that time is left out."""
+    due_at = schedule.next_at
+    try:
+        next_at = schedule.schedule.next(now)
+    except ScheduleWrong as wrong:
+        log.error("The schedule of sync %s can no longer be read: %s", schedule.sync.public_id, wrong)
+        next_at = None
+    with transaction.atomic():
+        moved = SyncSchedule.objects.filter(pk=schedule.pk, next_at=due_at, updated_at=schedule.updated_at)
+        if due_at is None or not moved.update(next_at=next_at):
+            return False  # another worker took it, or somebody changed it
+        if schedule.sync.paused or is_first(schedule.sync):
+            return False
+        try:
+            start(schedule.sync, trigger=Run.Trigger.SCHEDULE)
+        except AlreadyRunning as error:
+            told = {"team_id": schedule.team_id, "run": error.run}
+            MissedTime.objects.get_or_create(sync=schedule.sync, at=due_at, defaults=told)
+            return False
+        except Paused:
+            return False
+        return True
+
+
+def _followers() -> Iterator[tuple[SyncSchedule, Run]]:
+    """Schedules that follow a sync of which a good run ended since."""
+    following = SyncSchedule.objects.filter(follows__isnull=False).select_related("sync__team", "follows")
+    for schedule in following:
+        assert schedule.follows is not None  # noqa: S101 - by the filter
+        newest = _newest_good(schedule.follows)
+        if newest is not None and newest.number > schedule.followed:
+            yield schedule, newest
+
+
+def _follow(schedule: SyncSchedule, newest: Run) -> bool:
+    """Start the run that comes after `newest`. While the sync runs, it waits."""
+    with transaction.atomic():
+        moved = SyncSchedule.objects.filter(pk=schedule.pk, followed=schedule.followed)
+        if not moved.update(followed=newest.number):
+            return False
+        if schedule.sync.paused or is_first(schedule.sync):
+            return False
+        try:
+            start(schedule.sync, trigger=Run.Trigger.AFTER)
+        except AlreadyRunning:
+            moved_back = SyncSchedule.objects.filter(pk=schedule.pk, followed=newest.number)
+            moved_back.update(followed=schedule.followed)
+            return False
+        except Paused:
+            return False
+        return True
+
+
+def _newest_good(sync: Sync) -> Run | None:
+    """The newest run over all rows that ended well. Rows may need attention: the others arrived."""
+    whole = Run.objects.filter(sync=sync, dry_run=False, limit=None, keys__isnull=True, status__in=GOOD)
+    return whole.order_by("-number").only("number").first()
