@@ -33,13 +33,14 @@ from syncs.engine.diff import (
     Summary,
 )
 from syncs.engine.harm import Facts, harms
+from syncs.engine.scheduling import is_first
 from syncs.models import Batch, Run
 from syncs.views import diff_lines, diff_words, run_csv, run_words
 from syncs.views.diff_lines import Asked, Line
 from syncs.views.diff_words import Shown
 from syncs.views.run_csv import cell, guarded
 from syncs.views.runs import find
-from syncs.views.sync_facts import count_of, is_first, target_of
+from syncs.views.sync_facts import count_of, target_of
 
 SHOWN_FIELDS = 25  # of the table by field, before it is folded
 SHOWN_CHANGES = 12  # of one row in the list
