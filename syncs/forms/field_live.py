@@ -107,7 +107,7 @@ def live(rule: Rule, samples: Samples, *, is_whole: bool = True) -> Live:
         samples.trace(rule, [])
         chosen = telling_rows(rule, samples)
         traced, tried = _tried(rule, samples, chosen)
-        empties = _empties(rule, samples, [row for row, one in tried if _is_empty(one)][:SHOWN_EMPTIES])
+        empties = _empties(rule, samples, _different([pair for pair in tried if _is_empty(pair[1])]))
     except MappingBroken as broken:
         return Live(problem=str(broken))
     reasons = Counter(flaw.message for _, one in tried for flaw in one.flaws)
@@ -203,6 +203,14 @@ def _sent(one: Traced) -> Sent:
 def _is_empty(one: Traced) -> bool:
     """Whether the choice for empty values decides about it."""
     return is_empty(one.last) or (one.sent is None and not one.flaws)
+
+
+def _different(empty: Tried) -> list[int]:
+    """Some rows of these, of each source value one."""
+    found: dict[str, int] = {}
+    for at, one in empty:
+        found.setdefault(repr(cell_of(one.source)), at)
+    return list(found.values())[:SHOWN_EMPTIES]
 
 
 def _empties(rule: Rule, samples: Samples, places: Sequence[int]) -> tuple[Empty, ...]:

@@ -8,6 +8,7 @@ import orjson
 
 from destinations.contract import JSON, Field, Kind
 from syncs.configuration.checks import DEFAULT, LEAVE, Fault, Filling
+from syncs.forms.field_words import steps_told
 from syncs.forms.sync_words import sentence
 from syncs.models import FieldMapping
 
@@ -84,14 +85,8 @@ class Row:
 
     @property
     def steps_told(self) -> str:
-        """The transformations for people: `trim, lower, map`."""
-        steps = _loaded(self.steps)
-        named = steps if isinstance(steps, list) else []
-        return ", ".join(
-            one if isinstance(one, str) else next(iter(one), "")
-            for one in named
-            if isinstance(one, str | dict)
-        )
+        """The transformations for people: `Trim blanks; Lower case`."""
+        return "; ".join(steps_told(_loaded(self.steps)))
 
     def wrong(self, part: str, message: str) -> None:
         self.errors.setdefault(part, []).append(message)

@@ -26,7 +26,6 @@ from syncs.forms.sync_words import EMPTY, sentence
 from syncs.views.sample_rows import SampleRows
 from syncs.views.sync_draft import Work
 
-EMPTY_TEMPLATE = "The template is empty."
 ZONED = ("from_zone", "to_zone")
 
 
@@ -53,6 +52,10 @@ def errors_of(work: Work, row: Row, samples: SampleRows, *, is_quiet: bool) -> d
     """
     (probe,) = restored_rows(stored_rows([row]))
     found = fillings([probe], work.fields, work.before)
+    is_begun = row.kept.get("variable") != "" and row.kept.get("template") != ""
+    if not is_begun:
+        missing = "Choose what the run tells." if "variable" in row.kept else "Type the template."
+        return {} if is_quiet else {"source": [missing]}
     errors = {} if is_quiet else probe.errors
     if work.adapter is None or work.model is None or target_faults(work.wanted, work.adapter):
         return errors
@@ -65,8 +68,7 @@ def errors_of(work: Work, row: Row, samples: SampleRows, *, is_quiet: bool) -> d
     )
     for fault in faults:
         part = fault.at[2] if len(fault.at) > 2 else "field"
-        is_missing = part == "template" and fault.message == EMPTY_TEMPLATE
-        if fault.at[:2] == ("mapping", row.key) and part != "steps" and not (is_quiet and is_missing):
+        if fault.at[:2] == ("mapping", row.key) and part != "steps":
             place = part if part in ("value", "empty", "field") else "source"
             errors.setdefault(place, []).append(sentence(fault.message))
     return errors
@@ -151,7 +153,7 @@ def context_of(
         "variables": [
             (name, one, _example(one.examples, field, _zone(work))) for name, one in VARIABLES.items()
         ],
-        "steps": shown_steps(form.steps, quiet=() if new is None else (new,)),
+        "chain": shown_steps(form.steps, quiet=() if new is None else (new,)),
         "step_groups": _groups(),
         "zone_names": _zones() if any(verb_of(one) in ZONED for one in form.steps) else (),
         "empties": EMPTY.items(),

@@ -3,7 +3,8 @@
 Every page keeps what was typed in the user's draft, right or wrong; only the review saves a sync.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -17,12 +18,13 @@ from destinations import registry
 from destinations.contract import Mode, ObjectType
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import MODES, mode_of
 from syncs.forms.syncs import ReviewForm
 from syncs.models import QueryModel
 from syncs.views import sync_save
 from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
-from syncs.views.sync_facts import in_words
+from syncs.views.sync_facts import Mapped, in_words
 from syncs.views.sync_run import show_changes
 
 Page = Callable[..., HttpResponse]  # gets the request, the work, and what else its address names
@@ -180,11 +182,20 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
         finding=finding,
         run=run,
         mode=MODES[mode] if (mode := mode_of(wanted.mode)) else ("", ""),
-        mapped=in_words([row for row in finding.rows if not row.is_blank], work.fields or ()),
+        mapped=_in_words(work, finding.rows),
         target=work.target,
         companion=companion_of(work),
         urls={name: work.url(name) for name in STEPS},
     )
+
+
+def _in_words(work: Work, rows: Sequence[Row]) -> list[Mapped]:
+    """The rows in words, each with the page where it is changed, once they are kept."""
+    places = [at for at, row in enumerate(rows) if not row.is_blank]
+    told = in_words([rows[at] for at in places], work.fields or ())
+    if "rows" not in work.content:
+        return told
+    return [replace(one, url=work.field_url(at)) for at, one in zip(places, told, strict=True)]
 
 
 def page(request: TeamRequest, work: Work, here: str, *, template: str = "", **context: Any) -> HttpResponse:

@@ -328,7 +328,7 @@ def test_editing_the_mapping_tells_what_changes_and_saves_it(page, sync):
 def test_transformations_from_elsewhere_survive_the_form(page, sync):
     sync.mappings.filter(field="first_name").update(steps=["trim", {"map": {"a": "b"}}])
     text = page.get("sync_edit_mapping", sync.public_id)
-    assert "Transformed on the way: trim, map" in text
+    assert "Transformed on the way: Trim blanks; Map “a” to “b”" in text
     kept = FIRST | {"steps": '["trim",{"map":{"a":"b"}}]', "empty": "clear"}
     edit_mapping(page, sync, EMAIL, kept)
     page.post("sync_edit", sync.public_id, name=sync.name, action="save")
