@@ -18,7 +18,7 @@ from cronsim import CronSim, CronSimError
 
 from destinations.contract import JSON
 
-EVERY, DAILY, WEEKLY, CRON, AFTER = "every", "daily", "weekly", "cron", "after"
+MANUAL, EVERY, DAILY, WEEKLY, CRON, AFTER = "manual", "every", "daily", "weekly", "cron", "after"
 KINDS = (EVERY, DAILY, WEEKLY, CRON, AFTER)
 KEYS = (*KINDS, "zone", "between")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -46,7 +46,8 @@ class ScheduleWrong(Exception):
 @dataclass(frozen=True)
 class Schedule:
     """One of: `minutes` between times; `at` each day, or on `days` (0 is Monday); `cron`; `after`, the name
-    of another sync. `between` are the hours to keep to, as (from, until); until may be on the next day."""
+    of another sync; nothing, where only people start it. `between` are the hours to keep to, as (from,
+    until); until may be on the next day."""
 
     kind: str
     minutes: int = 0
@@ -72,7 +73,7 @@ class Schedule:
         return list(islice((at for at in near if self._is_open(at)), count))
 
     def _times(self, moment: datetime) -> Iterator[datetime]:
-        if self.kind == AFTER:
+        if self.kind in {MANUAL, AFTER}:
             return
         if self.kind == EVERY:
             step = timedelta(minutes=self.minutes)
@@ -103,6 +104,8 @@ class Schedule:
 
     def __str__(self) -> str:
         """The schedule in words: `every day at 07:30 (Europe/Berlin)`."""
+        if self.kind == MANUAL:
+            return "by hand"
         if self.kind == AFTER:
             return f"after each good run of {self.after}"
         hours = f", from {self.between[0]:%H:%M} until {self.between[1]:%H:%M}" if self.between else ""
@@ -122,8 +125,10 @@ class Schedule:
         return f"every {listed} at {self.at:%H:%M}"
 
     def as_json(self) -> dict[str, JSON]:
-        """As it is stored and exported; `read` takes it back."""
+        """As it is stored and exported; `read` takes it back. Of what people start: nothing."""
         found: dict[str, JSON]
+        if self.kind == MANUAL:
+            return {}
         if self.kind == EVERY:
             number, unit = _in_unit(self.minutes)
             found = {EVERY: f"{number} {unit}{'' if number == 1 else 's'}"}
@@ -138,6 +143,9 @@ class Schedule:
         if self.between:
             found["between"] = [f"{one:%H:%M}" for one in self.between]
         return found | ({"zone": self.zone} if self.zone != "UTC" else {})
+
+
+BY_HAND = Schedule(MANUAL)
 
 
 def read(told: Mapping[str, Any]) -> Schedule:

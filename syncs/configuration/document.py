@@ -19,6 +19,7 @@ syncs:
       title: {value: VP}
       last_synced: {variable: run_started_at}
       phone: {column: tel, steps: [trim, {phone: DE}], empty: clear}
+    schedule: {daily: "07:30", zone: Europe/Berlin}    # or manual; see syncs/schedule.py
     guards:                                   # which rows are held back: see engine/guard_kinds.py
       - send_only: {all: [{column: country, in: [DE, AT]}, {column: age, greater_than: 17}]}
       - {personal_emails: {field: email}}     # and disposable_emails, blocked_domains, email_syntax
@@ -30,8 +31,8 @@ syncs:
 ```
 
 A document says all about what it names, down to the mapping, except for secrets, the account's own
-limits and switches such as `paused`: what it leaves out of those stays as it is. It never removes what it
-does not name.
+limits, `schedule` and switches such as `paused`: what it leaves out of those stays as it is. It never
+removes what it does not name.
 """
 
 from collections.abc import Mapping
@@ -45,6 +46,7 @@ from syncs.configuration.guard_reading import Wanted, read_guards
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
+from syncs.schedule import BY_HAND, MANUAL, Schedule, ScheduleWrong, read
 
 FILLERS = ("column", "first_of", "template", "value", "variable")
 CONSTANT = {"value": "a fixed value", "variable": "a run variable"}
@@ -113,7 +115,8 @@ class ConnectionPart(Part):
 class SyncPart(Part):
     """`draft.mode` and `draft.upsert_key` are empty where the document leaves them to the default.
 
-    `keep_records` and `paused` are None where it says nothing. `is_whole`: nothing in it was unreadable.
+    `keep_records`, `paused` and `schedule` are None where it says nothing. `is_whole`: nothing in it was
+    unreadable.
     """
 
     model: str | None
@@ -123,6 +126,7 @@ class SyncPart(Part):
     paused: bool | None
     is_whole: bool
     guards: Wanted = field(default_factory=Wanted)
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +294,30 @@ def _sync(name: str, part: Section) -> SyncPart:
     lines = _lines(part)
     mapping = part.section("mapping", f"the mapping of {part.called}", required=True)
     fillings = _mapping(mapping, lines) if mapping is not None else ()
+    schedule = _schedule(part)
     guards = read_guards(part.tree("guards"), part.called, part.problems, lines)
     part.close()
     draft = Draft(object_key or "", mode or "", upsert_key or "", fillings)
     is_whole = len(part.problems) == before
-    return SyncPart(name, part.line, lines, model, connection, draft, keep_records, paused, is_whole, guards)
+    switches = (keep_records, paused, is_whole)
+    return SyncPart(name, part.line, lines, model, connection, draft, *switches, guards, schedule)
+
+
+def _schedule(part: Section) -> Schedule | None:
+    tree = part.tree("schedule")
+    if tree is None or is_broken(tree):
+        return None
+    told = plain(tree)
+    if told == MANUAL:
+        return BY_HAND
+    try:
+        if isinstance(told, dict):
+            return read(told)
+        part.wrong(tree.line, f"`schedule` of {part.called} must be manual, or such as {{every: 15 minutes}}")
+    except ScheduleWrong as wrong:
+        at = tree.entries.get(wrong.part) if isinstance(tree, Block) else None
+        part.wrong(at.line if at else tree.line, f"`schedule` of {part.called}: {wrong}")
+    return None
 
 
 def _mapping(mapping: Section, lines: dict[tuple[str, ...], int]) -> tuple[Filling, ...]:

@@ -15,8 +15,10 @@ from syncadmin.teams.models import Team
 from syncs.configuration.checks import DEFAULT, LEAVE
 from syncs.configuration.guards import for_document
 from syncs.configuration.tree import escape
+from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
+SWITCHES = ("paused", "schedule")  # a version of a sync holds none of them
 _RESERVE = RemoteAccount._meta.get_field("reserve_percent").default
 
 
@@ -141,9 +143,9 @@ def _limits(connection: Connection) -> dict[str, JSON]:
 
 
 def definition_of(sync: Sync) -> dict[str, Any]:
-    """What the document says of one sync, with its name and without the switch `paused`."""
+    """What the document says of one sync, with its name and without `paused` and `schedule`."""
     told = _sync(sync, with_digests=False)
-    return {"name": sync.name} | {key: value for key, value in told.items() if key != "paused"}
+    return {"name": sync.name} | {key: value for key, value in told.items() if key not in SWITCHES}
 
 
 def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
@@ -156,6 +158,8 @@ def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
     }
     found |= {} if sync.keep_records else {"keep_records": False}
     found |= {"paused": True} if sync.paused else {}
+    if schedule := schedule_of(sync).as_json():
+        found["schedule"] = schedule
     if sync.guards:
         found["guards"] = for_document(sync, with_digests=with_digests)
     return found | {"mapping": {mapping.field: _filling(mapping) for mapping in sync.mappings.all()}}

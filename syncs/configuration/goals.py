@@ -18,6 +18,7 @@ from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, 
 from syncs.configuration.guard_reading import Guard, Wanted
 from syncs.configuration.guards import differences as guard_differences
 from syncs.configuration.guards import same_guards, stored_guards
+from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
 WAITS = "waits for a sign-in: an admin of the team must open it in the browser and choose Connect"
@@ -273,6 +274,8 @@ class SyncGoal:
             fields = f"{number} field{'' if number == 1 else 's'} mapped"
             if count := len(self.guards.guards):
                 fields += f", {count} guard{'' if count == 1 else 's'}"
+            if self.part.schedule is not None:
+                fields += f", {self.part.schedule}"
             where = f"{self.connection.adapter.label} {self.draft.object}"
             return [f"new, {self.model.name} → {where} by {self.draft.upsert_key}, {fields}"]
         flags = ("keep_records", "paused")
@@ -280,9 +283,14 @@ class SyncGoal:
             {flag: getattr(self.existing, flag) for flag in flags},
             {flag: getattr(self, flag) for flag in flags},
         )
+        rhythms: tuple[dict[str, JSON], dict[str, JSON]] = ({}, {})
+        if self.part.schedule is not None:
+            now = schedule_of(self.existing)
+            rhythms = ({"schedule": str(now)}, {"schedule": str(self.part.schedule)})
         return [
             *differences(*self._target),
             *switches,
+            *differences(*rhythms),
             *mapping_differences(self.before, self.draft.mapping),
             *guard_differences(self.guards_before, self.guards.guards),
         ]

@@ -49,10 +49,12 @@ class Resolver:
         self._sources: dict[str, SourceGoal | None] = {}
         self._models: dict[str, ModelGoal | None] = {}
         self._connections: dict[str, ConnectionGoal | None] = {}
+        self._named: frozenset[str] = frozenset()
         self.syncs: list[SyncGoal] = []
         self.without_model: list[Headless] = []
 
     def resolve(self, document: Document) -> None:
+        self._named = frozenset(sync.name for sync in document.syncs)
         for source in document.sources:
             self._sources[source.name] = self._source(source)
         for model in document.models:
@@ -225,7 +227,7 @@ class Resolver:
             self.without_model.append(Headless(part, connection, draft))
         if model is None or faults:
             return None
-        if not self._are_guards_sound(part):
+        if not (self._are_guards_sound(part) and self._is_schedule_sound(part)):
             return None
         existing = self._desk.existing(Sync, part.name, "connection__account", "model__source")
         now = existing or Sync()
@@ -252,6 +254,14 @@ class Resolver:
                 self._desk.missing(QueryModel, part, "model", name, self._models, *path)
                 missing = True
         return not (faults or missing)
+
+    def _is_schedule_sound(self, part: SyncPart) -> bool:
+        """Whether the sync that it follows is there."""
+        name = part.schedule.after if part.schedule is not None else ""
+        if not name or name in self._named or self._desk.existing(Sync, name) is not None:
+            return True
+        self._desk.missing(Sync, part, "sync", name, self._named, "schedule")
+        return False
 
     def _find_model(self, part: SyncPart) -> ModelGoal | None:
         name = part.model

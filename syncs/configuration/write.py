@@ -15,6 +15,7 @@ from syncs.configuration.guards import write_guards
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import ledger
+from syncs.engine.scheduling import is_circle, schedule_of, set_schedule
 from syncs.models import FieldMapping, QueryModel, Run, Source, Sync, SyncVersion
 
 
@@ -53,6 +54,8 @@ class _Writer:
             self._remember(connection)
         for sync in plan.syncs:
             self._sync(sync)
+        for sync in plan.syncs:
+            self._schedule(sync)
         start_generations(sync.pk for sync in plan.bystanders)
 
     def _hold_runs_back(self) -> None:
@@ -164,6 +167,19 @@ class _Writer:
                 connection=self._connections[goal.connection.name],
                 origin=SyncVersion.Origin.APPLY,
             )
+
+    def _schedule(self, goal: SyncGoal) -> None:
+        wanted = goal.part.schedule
+        if wanted is None:
+            return
+        sync = Sync.objects.get(team=self._team, name=goal.name)
+        if wanted == schedule_of(sync):
+            return
+        follows = Sync.objects.get(team=self._team, name=wanted.after) if wanted.after else None
+        if follows is not None and is_circle(sync, follows):
+            message = f"`schedule` of {goal.part.called}: the syncs would start each other without an end"
+            raise ConfigurationError([Problem(goal.part.line_of("schedule"), message)])
+        set_schedule(sync, wanted, follows)
 
 
 def write_sync(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import MissedTime, Run, Sync, SyncSchedule
-from syncs.schedule import ScheduleWrong
+from syncs.schedule import AFTER, BY_HAND, MANUAL, Schedule, ScheduleWrong
 
 MOST_FOLLOWED = 100  # syncs in a row
 
@@ -37,6 +37,27 @@ def start_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     due = SyncSchedule.objects.filter(next_at__lte=now).select_related("sync__team").order_by("next_at")
     return sum(_take(schedule, now) for schedule in due) + sum(_follow(*one) for one in _followers())
+
+
+def schedule_of(sync: Sync) -> Schedule:
+    """When the sync runs by itself; by hand where nothing is set, or it can no longer be read."""
+    stored = SyncSchedule.objects.select_related("follows").filter(sync=sync).first()
+    try:
+        return stored.schedule if stored is not None else BY_HAND
+    except ScheduleWrong:
+        return BY_HAND
+
+
+def set_schedule(sync: Sync, schedule: Schedule, follows: Sync | None = None) -> None:
+    """Set when the sync runs by itself from now on. `follows` is the sync that the schedule names."""
+    if schedule.kind == MANUAL:
+        SyncSchedule.objects.filter(sync=sync).delete()
+        return
+    rule = None if schedule.kind == AFTER else schedule.as_json()
+    kept = SyncSchedule(team_id=sync.team_id, sync=sync, rule=rule, follows=follows)
+    plan_next(kept)
+    names = ("team_id", "rule", "follows", "next_at", "followed")
+    SyncSchedule.objects.update_or_create(sync=sync, defaults={name: getattr(kept, name) for name in names})
 
 
 def plan_next(schedule: SyncSchedule, now: datetime | None = None) -> None:

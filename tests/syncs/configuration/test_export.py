@@ -15,7 +15,7 @@ from syncs.configuration.apply import apply
 from syncs.configuration.export import export, write
 from syncs.configuration.section import plain
 from syncs.configuration.tree import read
-from syncs.models import FieldMapping, QueryModel, Source, Sync
+from syncs.models import FieldMapping, QueryModel, Source, Sync, SyncSchedule
 
 Apply = Callable[..., list[str]]
 
@@ -61,6 +61,7 @@ syncs:
     object: leads
     paused: on
     keep_records: off
+    schedule: {after: two}
     mapping:
       email: {column: email, steps: [trim, lower]}
       first_name:
@@ -78,6 +79,7 @@ syncs:
     model: people
     connection: first
     object: companies
+    schedule: {weekly: {days: [mon, fri], at: "07:30"}, between: ["06:00", "09:00"], zone: Europe/Berlin}
     mapping: {domain: email, industry: {variable: run_id}}
 """
 
@@ -130,6 +132,7 @@ def contents(team: Team) -> object:
         sorted(
             Sync.objects.values_list("name", "object_key", "mode", "upsert_key", "paused", "keep_records")
         ),
+        list(SyncSchedule.objects.order_by("sync__name").values_list("sync__name", "rule", "follows__name")),
         list(
             FieldMapping.objects.order_by("sync__name", "position").values_list(
                 "field", "column", "first_of", "template", "value", "variable", "steps", "empty", "default"
