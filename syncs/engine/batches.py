@@ -183,9 +183,9 @@ class Payload:
         """Positions of the operations whose records are to be looked up first."""
         return [at for at, entry in enumerate(self._entries) if wanted(Row._make(entry))]
 
-    def part(self, start: int, end: int) -> bytes:
+    def part(self, positions: Iterable[int]) -> bytes:
         """The payload of a batch of its own for these positions."""
-        return _packed(self._entries[start:end], self.constants)
+        return _packed([self._entries[at] for at in positions], self.constants)
 
     def operations(
         self,

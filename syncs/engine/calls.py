@@ -61,11 +61,11 @@ class Way:
         return self.adapter.packings(found, self.mode, self.connection.options)
 
     def smaller(self, held: Held) -> tuple[Packing, ...]:
-        """The packings by which the batch can go where the account does not take its call; none: there are
-        no smaller ones, or something of it went already.
+        """The packings by which what is unproved of the batch can go where the account does not take its
+        call; none: there are no smaller ones, or something went already that must not go twice.
         """
         journal = held.journal
-        if journal.proved or journal.call is None or (journal.lost and not journal.converges):
+        if journal.call is None or journal.call.find or (journal.lost and not journal.converges):
             return ()
         size = len(journal.positions(journal.call))
         return tuple(one for one in self.packings(held.batch.object_key) if one.per_call < size)

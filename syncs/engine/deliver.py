@@ -74,7 +74,7 @@ class Delivery:
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = open_batches.load(run)  # by pk, in the order of sending
         self._words: dict[str, Any] = way.words(run.sync.object_key)
-        self._long: list[Held] = []  # answered, with too much to tell for a turn's transaction
+        self._long: list[Held] = []  # answered, and settled in transactions of their own
         self._took = QUICK  # seconds of the call that ended last
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
@@ -246,9 +246,8 @@ class Delivery:
     def _launch(self, held: Held) -> None:
         out = held.journal.call
         assert out is not None  # noqa: S101 - what was claimed has a call to make
-        batch = held.batch
         adapter = self._open_adapter(held.call_id)
-        target = self._way.target(batch.object_key)
+        target = self._way.target(held.batch.object_key)
         future = self._pool.submit(self._call, adapter, target, held, out)
         self._flights[future] = Flight(held, adapter)
         future.add_done_callback(self._landed.put)
@@ -328,7 +327,6 @@ class Delivery:
                 continue
             answer = future.result()
             if isinstance(answer, TooMany) and self._scatter(held, together):
-                self._refuses_many.add(held.batch.object_key)
                 continue
             if isinstance(answer, AuthExpired) and self._open_adapter.may_renew(flight.adapter):
                 self._expired = flight.adapter
@@ -348,14 +346,16 @@ class Delivery:
         return onward
 
     def _scatter(self, held: Held, together: bulk.Together) -> bool:
-        """The account takes no such call: the batch's operations go as smaller ones, where they can."""
+        """The account takes no such call: what is unproved goes as smaller batches, where it can."""
         if not (packings := self._way.smaller(held)):
             return False
+        self._refuses_many.add(held.batch.object_key)
         self._write(together)  # its claim may be in there
         self._open.pop(held.batch.pk, None)
         self._jobs.pop(held.batch.pk, None)
         made = scatter(self.run, held, self._lease, packings, due_at=timezone.now(), begin=self._way.journal)
         self._open = open_batches.with_more(self._open, made)
+        self._long += [held] if held.journal.proved else []
         return True
 
     def _put_back(self, held: Held, due_at: datetime) -> None:

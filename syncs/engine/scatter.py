@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Case, F, Max, Value, When
 
 from destinations.contract import Packing
 from syncs.engine.batches import Payload, packing_for, repack
 from syncs.engine.journal import Journal
 from syncs.engine.lease import Lease
-from syncs.engine.settle import Held, take_away
+from syncs.engine.settle import Held, keep_part, take_away
 from syncs.models import Batch, PlannedRow, Run
 
 
@@ -23,16 +23,23 @@ def scatter(
     due_at: datetime,
     begin: Callable[[Batch, Payload, int], Journal],
 ) -> list[Batch]:
-    """Write the operations of a batch, none of which was applied, as smaller batches in its place.
+    """Write the operations of a batch of which nothing is proved as smaller batches.
 
     `packings` are those that are smaller than its call, `begin` gives the journal of a batch for calls of so
-    many operations. They come last in the run's order. LostLease if fenced.
+    many operations. They come last in the run's order. The batch is gone; where some of it is proved it
+    keeps that alone, and can be settled. LostLease if fenced.
     """
     batch, entries = held.batch, held.payload
-    packing = packing_for(batch.operation_count, packings)
-    parts = list(repack(list(range(batch.operation_count)), (packing,)))
+    is_whole = not held.journal.proved
+    positions = [at for at in range(batch.operation_count) if at not in held.journal.proved]
+    packing = packing_for(len(positions), packings)
+    parts = list(repack(positions, (packing,)))
     with transaction.atomic(savepoint=False):
-        take_away(held, lease)
+        if is_whole:
+            take_away(held, lease)
+        else:
+            held.journal.calls = []
+            keep_part(held, lease)
         number = Batch.objects.filter(run=run, plan_attempt=batch.plan_attempt).aggregate(Max("number"))
         first = max(int(number["number__max"] or 0), batch.number) + 1
         made = [
@@ -46,7 +53,7 @@ def scatter(
                 operation_count=len(part),
                 row_count=len(entries.counted(part)),
                 due_at=due_at,
-                payload=entries.part(part[0], part[-1] + 1),
+                payload=entries.part(part),
             )
             for at, part in enumerate(parts)
         ]
@@ -55,8 +62,15 @@ def scatter(
             journal.lost = journal.lost or held.journal.lost
             one.journal = journal.write()
         Batch.objects.bulk_create(made)
-        PlannedRow.objects.filter(run=run, batch_number=batch.number).update(
-            batch_number=first + F("position") / packing.per_batch,
-            position=F("position") % packing.per_batch,
-        )
+        planned = PlannedRow.objects.filter(run=run, batch_number=batch.number)
+        if is_whole:
+            planned.update(
+                batch_number=first + F("position") / packing.per_batch,
+                position=F("position") % packing.per_batch,
+            )
+        else:
+            for one, part in zip(made, parts, strict=True):
+                places = [When(position=at, then=Value(now)) for now, at in enumerate(part)]
+                moved = planned.filter(position__in=part)
+                moved.update(batch_number=one.number, position=Case(*places))
     return made

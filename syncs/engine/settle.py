@@ -185,6 +185,23 @@ def settle(
             RejectedRow.objects.bulk_create(told, batch_size=500)
 
 
+def keep_part(held: Held, lease: Lease) -> None:
+    """Write the journal of a batch whose calls are over, and that it stands only for what is proved of it.
+
+    LostLease if fenced.
+    """
+    rows = len(held.payload.counted(held.journal.proved))
+    writes = bulk.Together()
+    writes.add(
+        f"UPDATE {_BATCH} SET journal = %s, row_count = %s WHERE {_OURS}",
+        (held.journal.write(), rows, *_our(held, lease)),
+        changes=1,
+    )
+    if not writes.run():
+        lease.lose()
+    held.batch.row_count = rows
+
+
 def take_away(held: Held, lease: Lease) -> None:
     """Delete a batch that was claimed. LostLease if fenced."""
     writes = bulk.Together()

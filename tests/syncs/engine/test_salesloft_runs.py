@@ -13,8 +13,10 @@ from destinations.sandbox.salesloft import Salesloft
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Team
 from syncs.engine import deliver
+from syncs.engine.batches import Payload
+from syncs.engine.keys import ledger_keys
 from syncs.engine.run import cancel, finish_here, start
-from syncs.models import QueryModel, RejectedRow, Run, Source, Sync
+from syncs.models import PlannedRow, QueryModel, RejectedRow, Run, Source, Sync
 from tests.syncs.engine.scene import QUICK, set_mapping, write_csv
 
 PEOPLE = {"email_address": "email", "title": "title"}
@@ -99,6 +101,39 @@ def test_where_bulk_jobs_are_refused_the_people_go_one_by_one(
     assert (run.status, run.accepted_count) == (Run.Status.SUCCEEDED, 250)
     assert len(salesloft.people()) == 250
     assert sum(seen.path == "/v2/bulk_jobs" for seen in salesloft.requests) <= 2
+
+
+def test_what_a_job_left_unproved_goes_one_by_one_once_bulk_jobs_are_refused(
+    connection: Connection, salesloft: Salesloft
+) -> None:
+    """The first job stops half-way, after it refused three people; then the account loses its bulk jobs."""
+    salesloft.faults.set(job_fail_next=1, row_fail_next=3)
+    look = salesloft.jobs.rows
+
+    def last_look(*args: Any, **more: Any) -> Any:
+        found = look(*args, **more)
+        salesloft.faults.set(bulk_jobs=False)
+        return found
+
+    salesloft.jobs.rows = last_look  # type: ignore[method-assign]  # the service's own, not ours
+    run = finish(make_sync(connection, PEOPLE), crowd(250))
+
+    assert (run.accepted_count, run.rejected_count, run.in_doubt_count) == (247, 3, 0), run.stop_reason
+    assert len(salesloft.people()) == 247
+    assert sum(seen.path == "/v2/bulk_jobs" for seen in salesloft.requests) == 2
+    refused = RejectedRow.objects.filter(run=run)
+    assert refused.count() == 3
+    planned = PlannedRow.objects.filter(run=run)
+    batches = {one.number: one for one in run.batches.all()}
+    places = {(row.batch_number, row.position) for row in planned}
+    assert len(places) == planned.count() == 250, "each row has a place of its own"
+    assert all(at < batches[number].operation_count for number, at in places)
+    for row in planned:
+        batch = batches[row.batch_number]
+        text = Payload(bytes(batch.payload)).row(row.position).key_text
+        assert bytes(row.key) == ledger_keys([text], 0)[0]
+    assert sum(one.row_count for one in batches.values()) == 250
+    assert finish(Sync.objects.get(), crowd(250)).planned_count == 0, "refused people wait a run"
 
 
 def test_a_job_that_a_cancelled_run_left_unstarted_never_begins(
