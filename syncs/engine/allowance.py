@@ -13,6 +13,7 @@ from destinations import budget
 from destinations.models import RemoteAccount
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.lease import Lease
+from syncs.models import Run
 
 OUTAGE_STOPS_AFTER = timedelta(hours=1)
 GRANT = 10  # requests asked of the budget at once; more where so many leave in a moment
@@ -87,7 +88,8 @@ class Allowance:
         if outage is not None and now - outage.since > OUTAGE_STOPS_AFTER:
             raise Stop(
                 f"{self._label} has not been answering since {outage.since:%d %B %H:%M} UTC: "
-                f"{outage.reason} The rows that were not sent wait for the next run."
+                f"{outage.reason} The rows that were not sent wait for the next run.",
+                by=Run.StoppedBy.DESTINATION,
             )
         return opened
 

@@ -20,7 +20,7 @@ from destinations.errors import (
 )
 from syncs.engine import faults, reasons
 from syncs.engine.allowance import Allowance
-from syncs.engine.calls import Answer, Stop, Way
+from syncs.engine.calls import Answer, Stop, Way, stopped_by
 from syncs.engine.journal import Journal
 from syncs.engine.settle import Held
 from syncs.models import Run
@@ -67,7 +67,7 @@ class Reading:
                 journal.refused(str(answer), answer.field)
                 return self._till_look(journal), str(answer)
             case AuthExpired() | Misconfigured():
-                self.stop = Stop(str(answer), reconnect=isinstance(answer, AuthExpired))
+                self.stop = Stop(str(answer), by=stopped_by(answer))
                 return 0.0, str(answer)
             case DestinationError():
                 unproved = [Outcome(Verdict.UNPROVED, str(answer))] * len(journal.positions(out))

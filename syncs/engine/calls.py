@@ -6,22 +6,39 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from destinations.contract import Adapter, Call, Found, Limits, Mode, Outcome, Packing, Pending, Target
-from destinations.errors import ContractBroken
+from destinations.errors import AuthExpired, Cause, ContractBroken, DestinationError, Misconfigured
 from destinations.models import Connection
 from syncs.engine.batches import Payload, packing_for
 from syncs.engine.journal import Journal, Out
 from syncs.engine.settle import Held
-from syncs.models import Batch
+from syncs.models import Batch, Run
+from syncs.sources.base import SourceError
 
 Answer: TypeAlias = Sequence[Outcome] | Sequence[Found] | Pending | Exception
 
 
 class Stop(Exception):
-    """The run cannot go on: a person must act, as the message says. `reconnect`: on the connection."""
+    """The run cannot go on: a person must act, as the message says. `by`: where, a `Run.StoppedBy`."""
 
-    def __init__(self, message: str, *, reconnect: bool = False) -> None:
+    def __init__(self, message: str, *, by: str = "") -> None:
         super().__init__(message)
-        self.reconnect = reconnect
+        self.by = by
+
+
+def stopped_by(error: Exception) -> str:
+    """Where a person must act, as a `Run.StoppedBy`; empty: at the sync."""
+    match error:
+        case Stop():
+            return error.by
+        case AuthExpired():
+            return Run.StoppedBy.SIGN_IN
+        case Misconfigured() if error.cause is not Cause.PERMISSION:
+            return ""  # what the sync maps, more often than not
+        case DestinationError():
+            return Run.StoppedBy.DESTINATION
+        case SourceError():
+            return Run.StoppedBy.SOURCE
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

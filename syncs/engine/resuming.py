@@ -1,19 +1,17 @@
 """Runs that stopped for want of something, started anew once it is there."""
 
-from collections.abc import Collection
-
 from destinations.models import Connection
 from syncadmin.teams.models import User
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import Run, Sync
 
 
-def resume_stopped(connection: Connection, reasons: Collection[str], *, started_by: User | None) -> list[Run]:
-    """Start the connection's syncs whose last run stopped for one of these reasons. Returns the new runs."""
+def resume_stopped(connection: Connection, *, started_by: User | None) -> list[Run]:
+    """Start the connection's syncs whose last run stopped for want of a sign-in. Returns the new runs."""
     resumed = []
     for sync in Sync.objects.filter(connection=connection, paused=False).order_by("name"):
         last = Run.objects.filter(sync=sync).order_by("-number").first()
-        if last is None or last.status != Run.Status.STOPPED or last.stop_reason not in reasons:
+        if last is None or last.status != Run.Status.STOPPED or last.stopped_by != Run.StoppedBy.SIGN_IN:
             continue
         try:
             run = start(

@@ -20,11 +20,11 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from destinations import connect
-from destinations.errors import AuthExpired, DestinationError
+from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
 from syncs.engine import doorbell, faults, ledger, leftovers, settle
-from syncs.engine.calls import Rest, Stop
+from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
 from syncs.engine.ground import shape_of, told_of, way_of
@@ -199,9 +199,10 @@ def _serve(
     except Cancelled:
         _end(run, lease, Run.Status.CANCELLED, "")
     except STOPPERS as stop:
-        if isinstance(stop, AuthExpired) or (isinstance(stop, Stop) and stop.reconnect):
+        by = stopped_by(stop)
+        if by == Run.StoppedBy.SIGN_IN:
             connect.needs_attention(run.sync.connection, str(stop))
-        _end(run, lease, Run.Status.STOPPED, str(stop))
+        _end(run, lease, Run.Status.STOPPED, str(stop), by)
     except (LostLease, OperationalError, InterfaceError) as away:
         if not (faults.is_full(away) and run.status == Run.Status.PLANNING):
             raise
@@ -316,7 +317,7 @@ def _move(run: Run, lease: Lease, status: Run.Status, **changes: Any) -> None:
         setattr(run, name, value)
 
 
-def _end(run: Run, lease: Lease, ending: Run.Status, reason: str) -> None:
+def _end(run: Run, lease: Lease, ending: Run.Status, reason: str, by: str = "") -> None:
     """The run cannot or should not go on: finish it as `ending`."""
     run.refresh_from_db(fields=["status"])
     attempt = run.plan_attempt
@@ -327,8 +328,8 @@ def _end(run: Run, lease: Lease, ending: Run.Status, reason: str) -> None:
             if not faults.is_full(error):
                 raise
             attempt += 1  # there is no room even to take something away: so it is of a former attempt
-    told = {"ending": ending, "stop_reason": reason, "waits_for": "", "plan_attempt": attempt}
-    _move(run, lease, Run.Status.FINISHING, **told)
+    told = {"stop_reason": reason, "stopped_by": by, "waits_for": "", "plan_attempt": attempt}
+    _move(run, lease, Run.Status.FINISHING, ending=ending, **told)
 
 
 def _rest(run: Run, lease: Lease, rest: Rest) -> None:

@@ -60,6 +60,7 @@ def details(run: Run) -> dict[str, Any]:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "stop_reason": run.stop_reason,
+        "stopped_by": run.stopped_by,
         "waits_for": run.waits_for,
         "notes": run.notes,
     }

@@ -58,6 +58,13 @@ class Run(models.Model):
         CALL = "call", "Started by another program"
         RETRY = "retry", "Rows sent again"
 
+    class StoppedBy(models.TextChoices):
+        """Where a person must act before a stopped run goes on. Empty: at the sync, or it never stopped."""
+
+        SIGN_IN = "sign_in", "The destination's sign-in is no longer good"
+        DESTINATION = "destination", "The destination"
+        SOURCE = "source", "The source"
+
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
@@ -105,6 +112,9 @@ class Run(models.Model):
         max_length=12, choices=Status, blank=True, editable=False, help_text="What finishing will end as."
     )
     stop_reason = models.TextField(blank=True)
+    stopped_by = models.CharField(
+        max_length=12, choices=StoppedBy, blank=True, editable=False, help_text="Where a person must act."
+    )
     waits_for = models.TextField(blank=True, help_text="What it waits for, in plain words.")
 
     due_at = models.DateTimeField(help_text="Not worth looking at before this time.")

@@ -182,7 +182,6 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
     adapter = connect.adapter_of(found)
     form = ConnectionForm(request.POST or None, team=request.team, instance=found)
     by_app = _by_app(request, adapter, found)
-    stopped_for = {found.health_reason}
     credentials = CredentialsForm(request.POST or None, adapter=adapter, instance=found, by_app=by_app)
     asks = False
     if request.method == "POST" and form.is_valid() and credentials.is_valid():
@@ -215,7 +214,8 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
                     messages.info(request, "Its syncs begin anew: every row counts as not sent yet.")
                 if not by_app or OAuthToken.objects.filter(connection=found).exists():
                     test_and_tell(request, found)
-                    go_on(request, found, () if is_other else stopped_for)
+                    if not is_other:
+                        go_on(request, found)
                 return redirect(_address(request, found))
     asks = asks or bool(form.data.get("same_account"))
     return _form(request, adapter, found, form, credentials, asks=asks)

@@ -1,7 +1,5 @@
 """A person's test of a connection: what it came to in words, and the runs that go on because of it."""
 
-from collections.abc import Collection
-
 from django.contrib import messages
 from django.http import HttpRequest
 
@@ -30,13 +28,12 @@ def test_and_tell(request: HttpRequest, found: Connection) -> None:
         messages.error(request, "The test failed. Why, and what to do, stands below.")
 
 
-def go_on(request: HttpRequest, found: Connection, reasons: Collection[str]) -> None:
-    """Go on with the runs that stopped for one of these reasons, where the connection works now."""
-    named = {reason for reason in reasons if reason}
-    if found.health != Connection.Health.GOOD or not named:
+def go_on(request: HttpRequest, found: Connection) -> None:
+    """Go on with the runs that stopped for want of a sign-in, where the connection works now."""
+    if found.health != Connection.Health.GOOD:
         return
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - nobody else comes here
-    if resumed := resume_stopped(found, named, started_by=user):
+    if resumed := resume_stopped(found, started_by=user):
         names = ", ".join(f"“{run.sync.name}”" for run in resumed)
         messages.info(request, f"Went on with {names}, which had stopped for want of a sign-in.")

@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
-from destinations.models import Connection
 from syncadmin.lib import paging
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Role, TeamRequest, needs
@@ -64,8 +63,6 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "sentence": run_words.sentence(found, place),
         "trouble": run_words.trouble_of(found),
         "budget": run_cost.use_words(found),
-        "stopped_by_connection": found.status == Run.Status.STOPPED
-        and found.sync.connection.health == Connection.Health.ATTENTION,
     }
     if getattr(request, "htmx", False):
         if found.is_over:

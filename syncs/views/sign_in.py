@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET
 from destinations import connect, oauth
 from destinations.contract import Identity
 from destinations.errors import DestinationError
-from destinations.models import Connection, OAuthToken
+from destinations.models import Connection
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, move_account, rows_sent_again
@@ -94,10 +94,8 @@ def sign_in_return(request: HttpRequest, key: str) -> HttpResponse:
             "name": identity.account_name,
         }
         return redirect("sign_in_elsewhere", found.team.slug, found.public_id)
-    former = OAuthToken.objects.filter(connection=found).first()
-    stopped_for = {found.health_reason, former.refused_reason if former else ""}
     _keep(request, found, told)
-    go_on(request, found, stopped_for)
+    go_on(request, found)
     return redirect(way.get("next") or page if found.health == Connection.Health.GOOD else page)
 
 

@@ -213,10 +213,10 @@ def test_a_sign_in_revoked_in_mid_run_stops_it_and_the_rest_goes_after_reconnect
     connection.refresh_from_db()
     assert connection.health == Connection.Health.ATTENTION
 
-    reason = OAuthToken.objects.get().refused_reason
-    assert reason == run.stop_reason
+    assert OAuthToken.objects.get().refused_reason == run.stop_reason
+    assert run.stopped_by == Run.StoppedBy.SIGN_IN
     sign_in(connection, salesloft)
-    (again,) = resume_stopped(connection, {reason}, started_by=None)
+    (again,) = resume_stopped(connection, started_by=None)
     again = finish_here(again)
     assert (again.status, again.accepted_count) == (Run.Status.SUCCEEDED, 60 - sent)
     assert len(salesloft.people()) == 60

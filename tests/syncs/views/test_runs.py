@@ -189,7 +189,7 @@ def test_a_stopped_run_says_why_and_where_to_go(as_alice: Client, scene: Scene) 
 
     assert "It could not go on; somebody must act." in words
     assert run.stop_reason in words
-    assert "Open the sync" in words
+    assert "Open the source" in words
 
 
 def test_names_and_values_with_markup_stay_text(as_alice: Client, run: Run) -> None:
