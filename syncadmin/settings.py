@@ -234,6 +234,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 WORKERS = _number("WORKERS", 2, least=1, most=64)
 SLICE_SECONDS = _number("SLICE_SECONDS", 20, least=1, most=600)
 KEEP_DAYS = _number("KEEP_DAYS", 14, least=1, most=3650)
+
+# How old the list of a destination's fields may be when a run begins; older ones are asked for again.
+FIELDS_LAST_SECONDS = _number("FIELDS_LAST_SECONDS", 60, least=0, most=86_400)
 TASK_TIMEOUT_SECONDS = _number("TASK_TIMEOUT_SECONDS", 6 * 3600, least=600, most=7 * 86400)
 Q_CLUSTER = {
     "name": "syncadmin",

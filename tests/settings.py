@@ -34,4 +34,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, as the product has: threads share a database in memory by other rules of locking.
     DATABASES["default"]["TEST"] = {"NAME": str(_folder / "tests.sqlite3")}  # noqa: F405
 
+FIELDS_LAST_SECONDS = 86_400  # tests tell which requests a run makes, however slow the machine is
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

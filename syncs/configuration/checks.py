@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 from destinations.contract import JSON, Adapter, Field, Mode, ObjectType
 from syncs.configuration.problems import did_you_mean, listed
+from syncs.engine.listing import is_unlisted
 from syncs.engine.mapping import columns_of
 from syncs.engine.steps import check_steps
 from syncs.engine.templates import TemplateBroken, compiled
@@ -139,7 +140,7 @@ def mapping_faults(
             faults.append(Fault(at, f"{known[filling.field].label} cannot be filled: it {why}"))
         elif filling.field in known:
             faults += _value_faults(filling, known[filling.field], zone)
-        elif not _is_unlisted(known.values(), target, filling.field):
+        elif not is_unlisted(known.values(), target, filling.field):
             faults.append(Fault(at, _no_field(adapter, target, filling.field, known)))
     return [*faults, *_key_faults(draft, target), *_missing(draft, adapter, target)]
 
@@ -213,19 +214,6 @@ def _no_field(adapter: type[Adapter], target: ObjectType, name: str, known: Iter
     return (
         f"{adapter.label} lists no field `{name}` for {target.label}{hint or ', and none that comes near'} "
         "(Names are case-sensitive; a field must exist there before it can be mapped.)"
-    )
-
-
-def _is_unlisted(known: Iterable[Field], target: ObjectType, name: str) -> bool:
-    """Whether the service told no list of the fields among which the name would be."""
-    if target.open_prefix and name.startswith(target.open_prefix) and name != target.open_prefix:
-        return True
-    prefix = target.companion.prefix if target.companion is not None else None
-    in_companion = prefix is not None and name.startswith(prefix)
-    return any(
-        not one.verified
-        for one in known
-        if (prefix is not None and one.key.startswith(prefix)) == in_companion
     )
 
 

@@ -1,14 +1,20 @@
 """What a run stands on: where its calls go, and the mapping that it does, with the facts of the fields."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from destinations import connect
 from destinations.contract import Field, Kind, Mode
+from destinations.errors import DestinationError
+from syncs.engine import ledger
 from syncs.engine.calls import Way
+from syncs.engine.listing import demand
 from syncs.engine.mapping import Rule, Shape
 from syncs.engine.variables import Told
 from syncs.models import FieldMapping, Run, Sync
@@ -24,6 +30,46 @@ def way_of(sync: Sync) -> Way:
         sync.upsert_key,
         Mode(sync.mode),
     )
+
+
+def keep_fields_fresh(sync: Sync) -> None:
+    """Before a plan: ask the service for the object's fields, unless they were listed just now.
+
+    MappingBroken says who must do what where a field that is filled has disappeared or can only be read.
+    Where the service does not answer, what it listed last counts.
+    """
+    adapter, account = connect.adapter_of(sync.connection), sync.connection.account
+    sync.connection.refresh_from_db(fields=["fields"])
+    is_down = account.down_until is not None and account.down_until > timezone.now()
+    age = _age_of_fields(sync)
+    if not is_down and (age is None or age > timedelta(seconds=settings.FIELDS_LAST_SECONDS)):
+        _refresh_fields(sync)
+    if listed := _listed(sync):
+        names = sync.mappings.values_list("field", flat=True)
+        demand(names, listed, adapter.object(sync.object_key), adapter.label)
+
+
+def _listed(sync: Sync) -> dict[str, Field]:
+    return {field.key: field for field in connect.known_fields(sync.connection, sync.object_key)}
+
+
+def _age_of_fields(sync: Sync) -> timedelta | None:
+    """How long ago the fields were listed; None: they never were."""
+    entry = sync.connection.fields.get(sync.object_key) or {}
+    told = parse_datetime(str(entry.get("fetched_at", "")))
+    return timezone.now() - told if told is not None else None
+
+
+def _refresh_fields(sync: Sync) -> None:
+    """As a person's refresh does: where something changed, refused rows wait no longer."""
+    before = _listed(sync)
+    try:
+        connect.refresh_fields(sync.connection, sync.object_key)
+    except DestinationError:
+        return
+    if _listed(sync) != before:
+        for other in Sync.objects.filter(connection=sync.connection, object_key=sync.object_key):
+            ledger.release_refused(other)
 
 
 def told_of(run: Run) -> Told:

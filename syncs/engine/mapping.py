@@ -247,15 +247,15 @@ class Mapper:
         for at, problem in problems.items():
             flaws.setdefault(at, []).append(Flaw(problem.code, key, problem.message))
         if rule.empty == DEFAULT:
-            default = values.cast_column([rule.default], rule.field, zone=self._zone)[0][0]
-            return [default if value is None else value for value in column]
+            (default,), wrong = values.cast_column([rule.default], rule.field, zone=self._zone)
+            if default is not None:
+                return [default if value is None else value for value in column]
+            says = wrong[0].message if wrong else "It is empty."
+            message = f"{rule.field.label} is empty, and its default does not fit it any more. {says}"
+            _add_to_empty(column, problems, Flaw(wrong[0].code if wrong else "empty", key, message), flaws)
         if rule.empty == ATTENTION and None in column:
-            for at, value in enumerate(column):
-                if value is None and at not in problems:
-                    message = (
-                        f"{rule.field.label} is empty, and the sync says that such a row needs attention."
-                    )
-                    flaws.setdefault(at, []).append(Flaw("empty", key, message))
+            message = f"{rule.field.label} is empty, and the sync says that such a row needs attention."
+            _add_to_empty(column, problems, Flaw("empty", key, message), flaws)
         return column
 
     def cells(self, rule: Rule, columns: list[list[Any]], size: int) -> list[Any]:
@@ -332,6 +332,15 @@ def _template(rule: Rule) -> Template:
             f"The template that fills {rule.field.label} cannot be used. {broken} "
             "Whoever edits the sync must correct it."
         ) from None
+
+
+def _add_to_empty(
+    column: list[JSON], problems: Mapping[int, Any], flaw: Flaw, flaws: dict[int, list[Flaw]]
+) -> None:
+    """Add the flaw to each row that has nothing there, and no problem of its own."""
+    for at, value in enumerate(column):
+        if value is None and at not in problems:
+            flaws.setdefault(at, []).append(flaw)
 
 
 def _first_filled(columns: Sequence[list[Any]]) -> list[Any]:

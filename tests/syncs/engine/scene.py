@@ -154,6 +154,13 @@ class Scene:
     def change(self, id: int, **columns: Any) -> None:
         next(row for row in self.rows if row["id"] == id).update(columns)
 
+    def change_field(self, name: str, type: str, *, options: Sequence[str] = ()) -> None:
+        """A field of leads that was a text when we listed it is of this type there now."""
+        self.sandbox.add_field("lead", name, "string")
+        connect.refresh_fields(self.connection, "leads")
+        Exchange.objects.filter(subject=None).delete()
+        self.sandbox.add_field("lead", name, type, options=list(options))
+
     def options(self, **changed: Any) -> None:
         """Set advanced settings of the connection."""
         self.connection.options |= changed

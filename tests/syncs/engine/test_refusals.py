@@ -29,8 +29,8 @@ WITH_COMPANY = LEADS | {"company.city": "note"}
 
 @pytest.fixture
 def stage(scene: Scene) -> Scene:
-    """The scene, with a picklist that we have not listed: only the sandbox knows that "high" is wrong."""
-    scene.sandbox.add_field("lead", "Score__c", "picklist", options=["1", "2", "7"])
+    """The scene, with a picklist that we take for a text: only the sandbox knows that "high" is wrong."""
+    scene.change_field("Score__c", "picklist", options=["1", "2", "7"])
     set_mapping(scene.sync, LEADS | {"Score__c": "note"})
     return scene
 
@@ -285,7 +285,7 @@ def test_a_refused_company_fails_its_row_and_says_which_part(pair: Scene) -> Non
 
 
 def test_a_refused_lead_with_a_good_company_fails_its_row_once(pair: Scene) -> None:
-    pair.sandbox.add_field("lead", "Score__c", "decimal")
+    pair.change_field("Score__c", "decimal")
     set_mapping(pair.sync, WITH_COMPANY | {"Score__c": "title"})
     pair.rows = [person(1, note="Pune", title="high")]
 

@@ -257,7 +257,7 @@ def _same(one: Any, other: Any) -> bool:
     if one is other:
         return True
     if isinstance(one, Misfit):
-        return isinstance(other, Misfit) and one.code == other.code and one.value is other.value
+        return isinstance(other, Misfit) and one.code == other.code and _same(one.value, other.value)
     return type(one) is type(other) and bool(one == other)
 
 
