@@ -6,7 +6,8 @@ Source ─rows─▶ Model ─rows─▶ Mapping ─records─▶ Plan ─operat
 
 To read it, walk the modules in this order:
 
-1. `run.py`        the conductor: a run from queued to its end; `ground.py` is what it stands on
+1. `run.py`        the conductor: a run from queued to its end; `ground.py` is what it stands on,
+                   `listing.py` the fields that the service lists
 2. `lease.py`      one worker at a time, fenced; `leftovers.py` waits for jobs that an earlier run left
 3. `extract.py`    rows are read, mapped (`mapping.py`, `templates.py`, `steps.py` and the
                    `step_*.py` it names, `patterns.py`, `values.py`, `picklist.py`, `addresses.py`;
@@ -26,6 +27,6 @@ To read it, walk the modules in this order:
 8. `ledger.py`     settled batches are folded into what the destination last accepted
 
 Around it: `doorbell.py` rings for a worker, `fairness.py` says which run is next, `keys.py` makes digests
-and fingerprints, `bulk.py` writes many rows at once, `faults.py` tells of ours, `forget.py` removes a
+and fingerprints, `outlook.py` tells what another mapping would mean, `bulk.py` writes many rows at once, `faults.py` tells of ours, `forget.py` removes a
 person everywhere, `pruning.py` what is old.
 """

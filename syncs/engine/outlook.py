@@ -1,4 +1,4 @@
-"""What another mapping would mean for rows that were sent: do all count as changed, or which ones? Pure."""
+"""What another mapping would mean for rows that were sent: do all count as changed, or which ones?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
