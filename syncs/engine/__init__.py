@@ -27,6 +27,6 @@ To read it, walk the modules in this order:
 8. `ledger.py`     settled batches are folded into what the destination last accepted
 
 Around it: `doorbell.py` rings for a worker, `fairness.py` says which run is next, `keys.py` makes digests
-and fingerprints, `outlook.py` tells what another mapping would mean, `bulk.py` writes many rows at once, `faults.py` tells of ours, `forget.py` removes a
-person everywhere, `pruning.py` what is old.
+and fingerprints, `outlook.py` tells what another mapping would mean, `bulk.py` writes many rows at once,
+`faults.py` tells of ours, `forget.py` removes a person everywhere, `pruning.py` what is old.
 """
