@@ -160,6 +160,10 @@ class ObjectType:
         """The upsert keys by which the mode can go, the usual one first."""
         return tuple(key for key in self.upsert_keys if (mode, key) not in self.missing_keys)
 
+    def found_first(self, mode: Mode, upsert_key: str) -> int:
+        """How many keys a look-up takes of those that go before this mode's calls; 0 where none does."""
+        return self.finds[upsert_key] if mode is Mode.UPDATE and upsert_key != self.remote_id_key else 0
+
     @property
     def converges(self) -> frozenset[Mode]:
         """Modes in which sending a call twice leaves the same records as sending it once."""

@@ -104,7 +104,7 @@ class Way:
             per_call = per_call or packing_for(size, self.packings(batch.object_key)).per_call
             target = self.target(batch.object_key)
             find: list[int] = []
-            if self.mode is Mode.UPDATE and target.upsert_key != target.object.remote_id_key:
+            if target.object.found_first(self.mode, target.upsert_key):
                 find = payload.to_find(lambda row: not row.remote_id)
             elif self.mode is Mode.INSERT and finds:
                 find = payload.to_find(lambda row: row.in_doubt)

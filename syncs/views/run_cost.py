@@ -3,11 +3,11 @@
 from math import ceil
 
 from destinations import budget, registry, waits
-from destinations.contract import Mode, Window
+from destinations.contract import Mode, ObjectType, Packing, Window
 from destinations.errors import Misconfigured
 from destinations.models import Connection
 from syncs.engine.batches import packing_for
-from syncs.models import Run, Sync
+from syncs.models import LedgerEntry, Run, Sync
 
 
 def cost_words(sync: Sync, rows: int) -> str:
@@ -18,9 +18,10 @@ def cost_words(sync: Sync, rows: int) -> str:
         return ""
     options = sync.connection.options
     packing = packing_for(rows, adapter.packings(target, Mode(sync.mode), options))
-    calls = ceil(rows / packing.per_call)
-    requests = calls * packing.requests
+    calls, looks = ceil(rows / packing.per_call), _looks(sync, target, packing, rows)
+    requests = calls * packing.requests + looks
     called = _counted(calls, "job" if packing.requests > 1 else "call")
+    called += f" and {_counted(looks, 'look-up')}" if looks else ""
     what = f"About {rows:,} {target.label.lower()} go in {called}" if rows > 1 else f"1 row goes in {called}"
     if packing.requests > 1:
         what += f" of about {packing.requests} requests each"
@@ -39,6 +40,16 @@ def cost_words(sync: Sync, rows: int) -> str:
     if requests <= share:
         return f"{what}: under {_span(seconds)} of {limit}, {used}."
     return f"{what}: about {_span(requests / share * seconds)} of {limit}, {used}."
+
+
+def _looks(sync: Sync, target: ObjectType, packing: Packing, rows: int) -> int:
+    """How many look-ups go before the calls: of each batch's own, as many keys at a time as one takes."""
+    per_look = target.found_first(Mode(sync.mode), sync.upsert_key)
+    if not per_look:
+        return 0
+    known = LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).exclude(remote_id="")
+    batches, rest = divmod(max(0, rows - known.count()), packing.per_batch)
+    return batches * ceil(packing.per_batch / per_look) + ceil(rest / per_look)
 
 
 def use_words(run: Run) -> list[str]:

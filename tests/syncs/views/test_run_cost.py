@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from destinations import budget, connect
 from destinations.models import Connection, RemoteAccount
-from syncs.models import QueryModel, Run, Source, Sync
+from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync
 from syncs.templatetags.runs import local_times
 from syncs.views.run_cost import cost_words, use_words
 
@@ -49,6 +49,34 @@ def test_single_calls_take_as_long_as_the_limit_lets_them(sync):
         "in 1 minute, of which Syncadmin uses 480."
     )
     assert cost_words(sync, 1).startswith("1 row goes in 1 call: under a minute of the account’s limit")
+
+
+def test_before_an_update_the_look_ups_are_counted_too(sync):
+    sync.mode = "update"
+    assert cost_words(sync, 1_000).startswith("About 1,000 people go in 1,000 calls and 40 look-ups: about 3")
+    sync.object_key, sync.upsert_key = "accounts", "domain"  # which are looked up one by one
+    assert "in 1,000 calls and 1,000 look-ups: about 5 minutes" in cost_words(sync, 1_000)
+    sync.upsert_key = "id"
+    assert "in 1,000 calls: about 3 minutes" in cost_words(sync, 1_000)
+
+
+def test_records_whose_number_is_known_are_not_looked_up(sync):
+    sync.mode = "update"
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            team=sync.team,
+            sync=sync,
+            generation=sync.generation,
+            key=at.to_bytes(16, "big"),
+            key_text=f'["{at}"]',
+            match_key=f"p{at}@x.test",
+            run_number=1,
+            remote_id=str(at),
+        )
+        for at in range(60)
+    )
+    assert cost_words(sync, 61).startswith("About 61 people go in 61 calls and 1 look-up: under a minute")
+    assert cost_words(sync, 60).startswith("About 60 people go in 60 calls: under a minute")
 
 
 def test_the_accounts_own_limit_is_the_one_that_counts(sync):
