@@ -130,7 +130,7 @@ class Schedule:
         if self.kind == MANUAL:
             return {}
         if self.kind == EVERY:
-            number, unit = _in_unit(self.minutes)
+            number, unit = in_unit(self.minutes)
             found = {EVERY: f"{number} {unit}{'' if number == 1 else 's'}"}
         elif self.kind == AFTER:
             return {AFTER: self.after}
@@ -174,11 +174,12 @@ def read(told: Mapping[str, Any]) -> Schedule:
 
 def interval(minutes: int) -> str:
     """“hour”, “15 minutes”."""
-    number, unit = _in_unit(minutes)
+    number, unit = in_unit(minutes)
     return unit if number == 1 else f"{number} {unit}s"
 
 
-def _in_unit(minutes: int) -> tuple[int, str]:
+def in_unit(minutes: int) -> tuple[int, str]:
+    """The minutes as a whole number of the largest unit: (6, "hour")."""
     unit = next(name for name, length in reversed(UNITS.items()) if minutes % length == 0)
     return minutes // UNITS[unit], unit
 

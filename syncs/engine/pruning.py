@@ -11,7 +11,7 @@ from django.utils import timezone
 from destinations import accounts
 from destinations.models import Exchange
 from syncs.engine.staging import sweep
-from syncs.models import Batch, BatchDiff, LedgerEntry, LeftRows, PlannedRow, Run, Source
+from syncs.models import Batch, BatchDiff, LedgerEntry, LeftRows, MissedTime, PlannedRow, Run, Source
 from syncs.sources import uploads
 from syncs.sources.duckdb import Upload
 
@@ -31,6 +31,7 @@ def prune() -> dict[str, int]:
             payloads.exclude(pk__in=unfolded),
             lambda some: some.update(payload=b"", outcomes=b"", journal=b""),
         ),
+        "missed times": _delete(MissedTime.objects.filter(at__lt=before)),
         "what dry runs would change": _delete(BatchDiff.objects.filter(batch__run__in=old)),
         "rows that left": _delete(LeftRows.objects.filter(run__in=old)),
         "planned rows": _delete_planned(old),
@@ -47,7 +48,7 @@ def _uploaded() -> set[str]:
     return {str(options.get("path")) for options in found}
 
 
-def _delete(rows: "QuerySet[Exchange] | QuerySet[BatchDiff] | QuerySet[LeftRows]") -> int:
+def _delete(rows: "QuerySet[Any]") -> int:
     return _in_parts(rows, lambda some: some.delete()[0])
 
 

@@ -41,7 +41,15 @@ def start_due(now: datetime | None = None) -> int:
 
 def schedule_of(sync: Sync) -> Schedule:
     """When the sync runs by itself; by hand where nothing is set, or it can no longer be read."""
-    stored = SyncSchedule.objects.select_related("follows").filter(sync=sync).first()
+    return said_by(stored_schedule(sync))
+
+
+def stored_schedule(sync: Sync) -> SyncSchedule | None:
+    return SyncSchedule.objects.select_related("follows").filter(sync=sync).first()
+
+
+def said_by(stored: SyncSchedule | None) -> Schedule:
+    """What a stored schedule says, as `schedule_of` tells it."""
     try:
         return stored.schedule if stored is not None else BY_HAND
     except ScheduleWrong:

@@ -5,7 +5,9 @@ from django.urls import path
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
+from syncs.views.sync_meanwhile import sync_meanwhile
 from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
+from syncs.views.sync_schedule import sync_schedule, sync_token
 from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
 from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
 
@@ -23,6 +25,7 @@ urlpatterns = [
     path("<uuid:sync>/edit/destination/", sync_object, name="sync_edit_object"),
     path("<uuid:sync>/edit/mode/", sync_mode, name="sync_edit_mode"),
     path("<uuid:sync>/edit/mapping/", sync_mapping, name="sync_edit_mapping"),
+    path("<uuid:sync>/edit/meanwhile/", sync_meanwhile, name="sync_edit_meanwhile"),
     path("<uuid:sync>/versions/", sync_versions, name="sync_versions"),
     path("<uuid:sync>/versions/<int:number>/", sync_version, name="sync_version"),
     path("<uuid:sync>/versions/<int:number>/go-back/", sync_go_back, name="sync_go_back"),
@@ -32,6 +35,8 @@ urlpatterns = [
     path("<uuid:sync>/test/", sync_test, name="sync_test"),
     path("<uuid:sync>/first-run/", sync_first, name="sync_first"),
     path("<uuid:sync>/send-all-again/", sync_full, name="sync_full"),
+    path("<uuid:sync>/schedule/", sync_schedule, name="sync_schedule"),
+    path("<uuid:sync>/schedule/token/", sync_token, name="sync_token"),
     path("<uuid:sync>/pause/", sync_pause, name="sync_pause"),
     path("<uuid:sync>/resume/", sync_resume, name="sync_resume"),
     path("<uuid:sync>/remove/", sync_remove, name="sync_remove"),

@@ -13,11 +13,11 @@ from destinations.contract import Mode
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
-from syncs.engine.scheduling import is_first
+from syncs.engine.scheduling import is_first, said_by, stored_schedule
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
-from syncs.models import QueryModel, Run, Sync, SyncDraft
+from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft
 from syncs.views.sync_facts import (
     Mapped,
     in_words,
@@ -88,6 +88,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
     """The sync's page, with a test's form as it was filled in."""
     runs = list(sync.runs.select_related("sync", "started_by").order_by("-pk")[:SHOWN_RUNS])
     target = target_of(sync)
+    kept = stored_schedule(sync)
     draft = SyncDraft.objects.filter(team=request.team, user=request.user, sync=sync).first()
     context = {
         "section": "syncs",
@@ -100,6 +101,9 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "last": runs[0] if runs else None,
         "active": next((run for run in runs if not run.is_over), None),
         "is_first": is_first(sync),
+        "schedule": said_by(kept),
+        "next_at": kept.next_at if kept is not None else None,
+        "missed": MissedTime.objects.filter(sync=sync).select_related("run").order_by("-at")[:SHOWN_RUNS],
         "test_form": test_form or TestForm(primary_key=sync.model.primary_key),
         "test_rows": TEST_ROWS,
         "draft": draft if request.may_edit else None,

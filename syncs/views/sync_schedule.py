@@ -1,0 +1,95 @@
+"""When a sync runs by itself: the form, its next times, and the token by which other programs start it."""
+
+from datetime import datetime
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from syncadmin.teams.access import Role, TeamRequest
+from syncs.engine import start_tokens
+from syncs.engine.scheduling import is_circle, is_first, said_by, set_schedule, stored_schedule
+from syncs.forms.schedules import ZONES, ScheduleForm, initial_of
+from syncs.models import StartToken, Sync
+from syncs.schedule import AFTER, MANUAL, Schedule
+from syncs.views.sync_facts import of_sync
+
+SHOWN_TIMES = 5
+
+
+@of_sync(Role.EDITOR)
+def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """The schedule's form. “Show the next times” stores nothing."""
+    others = Sync.objects.filter(team=request.team).exclude(pk=sync.pk).order_by("name")
+    kept = stored_schedule(sync)
+    schedule = said_by(kept)
+    follows = kept.follows if kept is not None else None
+    if request.method != "POST":
+        initial = initial_of(schedule, follows, request.user.time_zone)
+        return _show(request, sync, ScheduleForm(initial=initial, others=others), schedule)
+    form = ScheduleForm(request.POST, others=others)
+    if form.is_valid() and form.followed is not None and is_circle(sync, form.followed):
+        form.add_error(
+            "follows", f"{form.followed} comes after this sync: they would start each other for ever."
+        )
+    if form.is_valid() and request.POST.get("action") == "save":
+        with transaction.atomic():
+            set_schedule(sync, form.schedule, form.followed)
+        messages.success(request, _told(form.schedule))
+        return redirect("sync", request.team.slug, sync.public_id)
+    return _show(request, sync, form, form.schedule if form.is_valid() else None)
+
+
+@of_sync(Role.EDITOR)
+def sync_token(request: TeamRequest, sync: Sync) -> HttpResponse:
+    """Make a new token, shown this once; or take it away."""
+    if request.method != "POST":
+        return redirect("sync_schedule", request.team.slug, sync.public_id)
+    if request.POST.get("action") == "remove":
+        StartToken.objects.filter(sync=sync).delete()
+        messages.success(request, "The token is no longer good: no program can start this sync.")
+        return redirect("sync_schedule", request.team.slug, sync.public_id)
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "secret": start_tokens.make(sync, made_by=request.user),
+        "address": _address(request, sync),
+    }
+    response = render(request, "syncs/syncs/token.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def next_times(schedule: Schedule, count: int = SHOWN_TIMES) -> list[datetime]:
+    return schedule.times(timezone.now(), count)
+
+
+def _show(request: TeamRequest, sync: Sync, form: ScheduleForm, schedule: Schedule | None) -> HttpResponse:
+    """The page. `schedule` is None where what was typed is none."""
+    context = {
+        "section": "syncs",
+        "sync": sync,
+        "form": form,
+        "schedule": schedule,
+        "runs_by_itself": schedule is not None and schedule.kind != MANUAL,
+        "is_after": schedule is not None and schedule.kind == AFTER,
+        "times": next_times(schedule) if schedule is not None else [],
+        "zones": ZONES,
+        "is_first": is_first(sync),
+        "token": StartToken.objects.select_related("made_by").filter(sync=sync).first(),
+        "address": _address(request, sync),
+    }
+    return render(request, "syncs/syncs/schedule.html", context, status=422 if form.errors else 200)
+
+
+def _address(request: TeamRequest, sync: Sync) -> str:
+    return request.build_absolute_uri(reverse("start_by_token", args=[sync.public_id]))
+
+
+def _told(schedule: Schedule) -> str:
+    if schedule.kind == MANUAL:
+        return "This sync runs only when somebody starts it."
+    return f"This sync runs {schedule}."
