@@ -1,5 +1,6 @@
 """What the pages about syncs ask for, but for the mapping (see `sync_rows.py`)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -63,21 +64,22 @@ class TestForm(forms.Form):
             )
         found = []
         for line in lines[:MOST_KEYS]:
-            if (key := self._key(line)) is None:
+            if (key := typed_key(line, self._columns)) is None:
                 columns = ", ".join(self._columns)
                 self.add_error("keys", f"“{line}” does not have a value for each of {columns}.")
             else:
                 found.append(key)
         return cleaned | {"keys": list(dict.fromkeys(found))}
 
-    def _key(self, line: str) -> str | None:
-        """The key as rows are known by it. Several columns: values with commas between, or a JSON list."""
-        if len(self._columns) == 1:
-            return line
-        values: Any = [value.strip() for value in line.split(",")]
-        if line.startswith("["):
-            try:
-                values = [value if value is None else str(value) for value in orjson.loads(line)]
-            except (orjson.JSONDecodeError, TypeError):
-                return None
-        return compound(values) if len(values) == len(self._columns) else None
+
+def typed_key(line: str, columns: Sequence[str]) -> str | None:
+    """The key as rows are known by it. Several columns: values with commas between, or a JSON list."""
+    if len(columns) == 1:
+        return line
+    values: Any = [value.strip() for value in line.split(",")]
+    if line.startswith("["):
+        try:
+            values = [value if value is None else str(value) for value in orjson.loads(line)]
+        except (orjson.JSONDecodeError, TypeError):
+            return None
+    return compound(values) if len(values) == len(columns) else None

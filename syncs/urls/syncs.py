@@ -5,9 +5,15 @@ from django.urls import path
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
+<<<<<<< /tmp/w/diff/m.mine
+from syncs.views.sync_preview import sync_preview, sync_preview_draft
+from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
+from syncs.views.sync_sent import sync_send_row, sync_sent_row
+=======
 from syncs.views.sync_meanwhile import sync_meanwhile
 from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
 from syncs.views.sync_schedule import sync_schedule, sync_token
+>>>>>>> /tmp/w/diff/fresh/./syncs/urls/syncs.py
 from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
 from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
 
@@ -19,6 +25,7 @@ urlpatterns = [
     path("add/mapping/", sync_mapping, name="sync_add_mapping"),
     path("add/mapping/<int:row>/", sync_field, name="sync_add_field"),
     path("add/review/", sync_review, name="sync_add_review"),
+    path("add/row/", sync_preview_draft, name="sync_add_preview"),
     path("<uuid:sync>/", sync, name="sync"),
     path("<uuid:sync>/edit/", sync_review, name="sync_edit"),
     path("<uuid:sync>/edit/model/", sync_model, name="sync_edit_model"),
@@ -31,6 +38,10 @@ urlpatterns = [
     path("<uuid:sync>/versions/<int:number>/go-back/", sync_go_back, name="sync_go_back"),
     path("<uuid:sync>/edit/mapping/<int:row>/", sync_field, name="sync_edit_field"),
     path("<uuid:sync>/run/", sync_run, name="sync_run"),
+    path("<uuid:sync>/edit/row/", sync_preview_draft, name="sync_edit_preview"),
+    path("<uuid:sync>/row/", sync_preview, name="sync_preview"),
+    path("<uuid:sync>/row/send/", sync_send_row, name="sync_send_row"),
+    path("<uuid:sync>/row/sent/<uuid:run>/", sync_sent_row, name="sync_sent_row"),
     path("<uuid:sync>/what-would-change/", sync_diff, name="sync_diff"),
     path("<uuid:sync>/test/", sync_test, name="sync_test"),
     path("<uuid:sync>/first-run/", sync_first, name="sync_first"),

@@ -26,7 +26,7 @@ def sync_run(request: TeamRequest, sync: Sync) -> HttpResponse:
         return _back(request, sync)
     if is_first(sync):
         if not sync.paused and count_of(sync) is None:
-            _start(request, sync, dry_run=True)
+            start_run(request, sync, dry_run=True)
         return redirect("sync_first", request.team.slug, sync.public_id)
     return _go(request, sync)
 
@@ -52,7 +52,7 @@ def sync_diff(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 def show_changes(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Begin such a run and go to its page."""
-    run = _start(request, sync, dry_run=True)
+    run = start_run(request, sync, dry_run=True)
     if run is None:
         return _back(request, sync)
     return redirect("run_diff" if run.dry_run else "run", request.team.slug, run.public_id)
@@ -68,7 +68,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
             if count.status in DONE:
                 return _go(request, sync)
         elif action == "count" and (count is None or count.is_over):
-            _start(request, sync, dry_run=True)
+            start_run(request, sync, dry_run=True)
             return redirect("sync_first", request.team.slug, sync.public_id)
         messages.warning(request, "The numbers are out of date by now. Look at these, then confirm them.")
         return redirect("sync_first", request.team.slug, sync.public_id)
@@ -107,11 +107,11 @@ def sync_full(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 def _go(request: TeamRequest, sync: Sync, **options: Any) -> HttpResponse:
     """Start a run and show it; where one is active, show that one."""
-    run = _start(request, sync, **options)
+    run = start_run(request, sync, **options)
     return redirect("run", request.team.slug, run.public_id) if run is not None else _back(request, sync)
 
 
-def _start(request: TeamRequest, sync: Sync, **options: Any) -> Run | None:
+def start_run(request: TeamRequest, sync: Sync, **options: Any) -> Run | None:
     try:
         return start(sync, started_by=request.user, **options)
     except Paused as error:
