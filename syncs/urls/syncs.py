@@ -5,15 +5,11 @@ from django.urls import path
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
-<<<<<<< /tmp/w/diff/m.mine
+from syncs.views.sync_meanwhile import sync_meanwhile
 from syncs.views.sync_preview import sync_preview, sync_preview_draft
 from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
-from syncs.views.sync_sent import sync_send_row, sync_sent_row
-=======
-from syncs.views.sync_meanwhile import sync_meanwhile
-from syncs.views.sync_run import sync_diff, sync_first, sync_full, sync_run, sync_test
 from syncs.views.sync_schedule import sync_schedule, sync_token
->>>>>>> /tmp/w/diff/fresh/./syncs/urls/syncs.py
+from syncs.views.sync_sent import sync_send_row, sync_sent_row
 from syncs.views.sync_versions import sync_go_back, sync_version, sync_versions
 from syncs.views.syncs import sync, sync_pause, sync_remove, sync_resume, syncs
 
