@@ -17,6 +17,7 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 
 from destinations import adapters as adapters_package
+from destinations import field_changes
 from destinations.advanced import BadSettings, clean
 from destinations.contract import JSON, Adapter, Field, Kind, Limits, Mode, ObjectType, Option, Setting
 from destinations.errors import ContractBroken
@@ -66,9 +67,23 @@ def load(package: ModuleType) -> dict[str, type[Adapter]]:
 def remember_fields(
     known: Mapping[str, JSON], object_key: str, fields: list[Field], *, fetched_at: datetime
 ) -> dict[str, JSON]:
-    """What to keep in `Connection.fields` once an object's fields were fetched. JSON."""
-    entry = {"fetched_at": fetched_at.isoformat(), "fields": [asdict(field) for field in fields]}
+    """What to keep in `Connection.fields` once an object's fields were fetched, with what changed. JSON."""
+    entry: dict[str, JSON] = {
+        "fetched_at": fetched_at.isoformat(),
+        "fields": [asdict(field) for field in fields],
+    }
+    before = remembered_fields(known, object_key)
+    if before is not None:
+        told = known[object_key].get("changes", ())
+        entry["changes"] = field_changes.remember(told, before, fields, at=fetched_at)
     return {**known, object_key: entry}
+
+
+def changes_since(
+    known: Mapping[str, JSON], object_key: str, moment: datetime | None
+) -> dict[str, list[str]]:
+    """What became of the object's fields after the moment: by key, to be read after the field's name."""
+    return field_changes.since(known.get(object_key, {}).get("changes", ()), moment)
 
 
 def remembered_fields(known: Mapping[str, JSON], object_key: str) -> list[Field] | None:

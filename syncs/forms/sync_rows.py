@@ -53,7 +53,7 @@ class Row:
     @property
     def kept(self) -> dict[str, Any]:
         """The `template`, `first_of` or `variable` that fills it and cannot be edited here; else empty."""
-        loaded = _loaded(self.source.removeprefix(KEPT)) if self.source.startswith(KEPT) else None
+        loaded = parsed(self.source.removeprefix(KEPT)) if self.source.startswith(KEPT) else None
         if not isinstance(loaded, dict) or len(loaded) != 1:
             return {}
         template, first_of = loaded.get("template"), loaded.get("first_of")
@@ -86,7 +86,7 @@ class Row:
     @property
     def steps_told(self) -> str:
         """The transformations for people: `Trim blanks; Lower case`."""
-        return "; ".join(steps_told(_loaded(self.steps)))
+        return "; ".join(steps_told(parsed(self.steps)))
 
     def wrong(self, part: str, message: str) -> None:
         self.errors.setdefault(part, []).append(message)
@@ -181,7 +181,7 @@ def fillings(
         if row.errors:
             continue
         was, kind = old.get(row.key), kinds.get(row.key, Kind.TEXT)
-        steps = _loaded(row.steps)
+        steps = parsed(row.steps)
         is_default = row.may_differ and row.empty == DEFAULT
         found.append(
             Filling(
@@ -238,7 +238,7 @@ def _typed(text: str, kind: Kind, was: JSON) -> JSON:
     """The text as JSON: as it was before where it reads the same, else by the field's kind."""
     if was is not None and shown(was) == text:
         return was
-    loaded = _loaded(text)
+    loaded = parsed(text)
     fits = {
         Kind.NUMBER: isinstance(loaded, int | float) and not isinstance(loaded, bool),
         Kind.BOOLEAN: isinstance(loaded, bool),
@@ -247,7 +247,8 @@ def _typed(text: str, kind: Kind, was: JSON) -> JSON:
     return loaded if fits.get(kind) else text
 
 
-def _loaded(text: str) -> JSON:
+def parsed(text: str) -> JSON:
+    """The text as JSON; None where it is none."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -14,8 +14,10 @@ from syncs.sources.base import Column, Reader, SourceError
 SAMPLE_SECONDS = 3  # a query that gives no row by then has no sample
 SAMPLE_ROWS = 100
 MOST_SAMPLES = 5  # of a column, each another one
+MOST_LOOKED_AT = 25  # for them: what is the same in so many rows is the same in most
 LONGEST_SAMPLE = 100
 LONGEST_SHOWN = 40
+MOST_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Offered(Candidate):
     """A column as the form shows it. `empty_percent` of the rows looked at; None where there were none."""
 
     empty_percent: int | None = None
+
+    @property
+    def shown(self) -> list[str]:
+        """A few values, each cut to what a line can hold."""
+        return [shortened(one) for one in self.samples[:MOST_SHOWN]]
 
     @property
     def sample(self) -> str:
@@ -85,7 +92,7 @@ def _profile(column: Column, at: int, rows: Sequence[tuple[Any, ...]]) -> Offere
     """The column with its first values that differ, and the share of those that are empty."""
     filled = [row[at] for row in rows if not is_empty(row[at])]
     samples: dict[str, None] = {}
-    for value in filled:
+    for value in filled[:MOST_LOOKED_AT]:
         if text := " ".join((canonical(value) or "").split()):
             samples.setdefault(text if len(text) <= LONGEST_SAMPLE else f"{text[: LONGEST_SAMPLE - 1]}…")
         if len(samples) == MOST_SAMPLES:

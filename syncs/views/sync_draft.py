@@ -5,9 +5,11 @@ A new sync and changes to an existing one go the same way. Nothing of a draft co
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Max
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -23,7 +25,7 @@ from syncs.forms.sync_proposals import opening_rows
 from syncs.forms.sync_rows import Row, restored_rows, rows_of, stored_rows
 from syncs.forms.sync_suggestions import Candidate
 from syncs.forms.sync_words import mode_of
-from syncs.models import QueryModel, Sync, SyncDraft
+from syncs.models import QueryModel, Sync, SyncDraft, SyncVersion
 
 STEPS = {
     "model": "Model",
@@ -115,6 +117,20 @@ class Work:
         )
         self.draft = stored
 
+    def stand_on(self, now: dict[str, Any]) -> None:
+        """From now on the work is based on the sync as it is: `now` is its content."""
+        if self.sync is not None:
+            self.draft.based_on = self.sync.updated_at
+            self.save(base=now, base_version=_version_of(self.sync))
+
+    def began_at(self, moment: datetime) -> None:
+        """The work is of a page that showed the sync as it was then; how it was is known if that is now."""
+        self.draft.based_on = moment
+        if self.has_conflict:
+            self.draft.content = {
+                name: part for name, part in self.content.items() if name not in ("base", "base_version")
+            }
+
     def discard(self) -> None:
         if self.is_begun:
             self.draft.delete()
@@ -130,6 +146,11 @@ class Work:
     def field_url(self, at: int) -> str:
         """The page of one row of the mapping, counted from 0."""
         return f"{self.url('mapping')}{at}/"
+
+    @property
+    def meanwhile_url(self) -> str:
+        """Where two people's changes stand side by side."""
+        return self.url("meanwhile") if self.sync is not None else ""
 
     @property
     def back_url(self) -> str:
@@ -155,11 +176,14 @@ def open_work(request: TeamRequest, sync_id: UUID | None) -> Work:
     if draft is None:
         draft = SyncDraft(team=request.team, user=request.user, sync=sync)
         if sync is not None:
-            draft.content = _content_of(sync, before)
+            now = _content_of(sync, before)
+            draft.content = now | {"base": now, "base_version": _version_of(sync)}
             draft.based_on = sync.updated_at
     draft.team = request.team
     work = Work(request, draft, sync, before=before)
     _look_up(work)
+    if work.has_conflict and sync is not None and draft.content.get("base") == _content_of(sync, before):
+        draft.based_on = sync.updated_at  # what was touched since is none of what can be edited here
     return work
 
 
@@ -186,6 +210,17 @@ def companion_of(work: Work) -> dict[str, Any] | None:
         "note": work.adapter.object(companion.object).note,
         "is_mapped": any(row.key.startswith(companion.prefix) for row in work.rows()),
     }
+
+
+def content_now(sync: Sync) -> dict[str, Any]:
+    """The sync as a draft of it would begin now."""
+    return _content_of(sync, fillings_of(sync))
+
+
+def _version_of(sync: Sync) -> int:
+    """The number of the sync's newest version; 0 where none is kept yet."""
+    latest = SyncVersion.objects.filter(sync=sync).aggregate(newest=Max("number"))["newest"]
+    return latest or 0
 
 
 def _content_of(sync: Sync, before: Iterable[Filling]) -> dict[str, Any]:

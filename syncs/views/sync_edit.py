@@ -40,7 +40,7 @@ def step(view: Page) -> Callable[..., HttpResponseBase]:
         if request.method == "POST":
             seen = parse_datetime(request.POST.get("seen", "")) if work.sync else None
             if seen is not None and not work.is_begun:
-                work.draft.based_on = seen
+                work.began_at(seen)
             if request.POST.get("action") == "discard":
                 return _discard(request, work)
         return view(request, work, **named)
@@ -149,10 +149,6 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
         work.save(**typed)
         if request.POST.get("action") == "leave":
             return leave(request, work)
-        if request.POST.get("action") == "mine":
-            work.draft.based_on = work.sync.updated_at if work.sync else None
-            work.save()
-            return redirect(work.url("review"))
     finding = sync_save.examine(work)
     run = None
     if request.method == "POST":

@@ -1,21 +1,49 @@
 """Step 4 of a sync: which column, or which fixed value, fills which field."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
+from destinations import registry
 from destinations.contract import Field, Mode
 from syncadmin.teams.access import TeamRequest
-from syncs.forms.sync_proposals import BLANK_ROWS, left_empty
+from syncs.forms.sync_offer import kind_told, offer
+from syncs.forms.sync_proposals import BLANK_ROWS, accept, left_empty, suggested_for
 from syncs.forms.sync_rows import FIELD, Row, choose_known, read_rows
+from syncs.forms.sync_suggestions import Suggestion
 from syncs.forms.sync_words import EMPTY, mode_of
-from syncs.views.sync_columns import describe_with_samples
+from syncs.views.sync_columns import Columns, Offered, describe_with_samples
 from syncs.views.sync_draft import Work, companion_of, refresh_fields
 from syncs.views.sync_edit import behind, leave, page, step
 from syncs.views.sync_save import check_mapping
 
 MORE_ROWS = 3
 MOST_OPTIONS = 2_500  # in all selects of the page; beyond, names are typed, with one list to pick from
+NO_ERRORS = dict.fromkeys(("source", "value", "field", "empty"), "")
+SUGGEST = "?suggest=1#suggestions"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row with what is known of its column and its field, and what changed of the field since last time.
+
+    `at` counts from 0, `number` from 1, both as text. `errors` has each part, "" where nothing is wrong.
+    """
+
+    at: str
+    number: str
+    row: Row
+    errors: Mapping[str, str]
+    column: Offered | None
+    field: Field | None
+    kind: str
+    changed: str
 
 
 @step
@@ -29,7 +57,7 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         if action != "next":
             return _keep(request, work, rows, action)
         filled = [row for row in rows if not (row.is_blank or _is_left_empty(work, row))]
-        work.save(rows=filled)
+        _save(work, filled)
     columns = describe_with_samples(work.model) if work.model is not None else None
     if columns is None:
         return redirect(work.url("model"))
@@ -46,19 +74,22 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
             rows += [Row() for _ in range(BLANK_ROWS)]
     fields = work.fields or []
     choose_known(rows, (one.key for one in fields))
-    about = {one.name: one for one in columns.offered}
+    groups = _grouped(work, fields)
+    lines = _lines(work, rows, columns, fields)
+    wants_suggestions = "suggest" in request.GET and request.method == "GET"
     return page(
         request,
         work,
         "mapping",
-        lines=[(row, about.get(row.column or "")) for row in rows],
-        is_typed=len(rows) * (len(about) + len(fields)) > MOST_OPTIONS,
+        lines=lines,
+        is_typed=len(rows) * (len(columns.offered) + len(fields)) > MOST_OPTIONS,
         wrong=wrong,
-        faulty=[at for at, row in enumerate(rows, 1) if row.errors],
+        faulty=[line for line in lines if line.row.errors],
         columns=columns,
         column_names={one.name for one in columns.offered},
-        groups=_grouped(work, fields),
+        groups=groups,
         field_values={FIELD + one.key for one in fields},
+        offer=offer(columns.offered, groups, {one.name: one.empty_percent for one in columns.offered}),
         is_listed=work.fields is not None and all(one.verified for one in fields),
         knows_fields=work.fields is not None,
         empties=EMPTY.items(),
@@ -67,7 +98,49 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         remarks=[(one, _remark(one)) for one in fields if one.help or _remark(one)],
         has_seeds=work.target is not None and bool(work.target.seeds),
         open_prefix=work.target.open_prefix if work.target is not None else "",
+        suggested=_suggested(work, rows, columns) if wants_suggestions else None,
     )
+
+
+def _lines(work: Work, rows: list[Row], columns: Columns, fields: list[Field]) -> list[Line]:
+    about = {one.name: one for one in columns.offered}
+    known = {one.key: one for one in fields}
+    changed = _changed(work)
+    return [
+        Line(
+            str(at),
+            str(at + 1),
+            row,
+            {**NO_ERRORS, **{part: " ".join(told) for part, told in row.errors.items()}},
+            about.get(row.column or ""),
+            (field := known.get(row.key)),
+            kind_told(field) if field is not None else "",
+            "; ".join(dict.fromkeys(changed.get(row.key, ()))),
+        )
+        for at, row in enumerate(rows)
+    ]
+
+
+def _changed(work: Work) -> dict[str, list[str]]:
+    """What became of the fields since the mapping was last kept, by the field's key."""
+    if work.connection is None or work.target is None:
+        return {}
+    moment: datetime | None = parse_datetime(str(work.content.get("mapping_kept_at", "")))
+    if moment is None and work.sync is not None:
+        moment = work.sync.updated_at
+    if moment is None:
+        moment = work.draft.created_at if work.is_begun else timezone.now()
+    return registry.changes_since(work.connection.fields, work.target.key, moment)
+
+
+def _save(work: Work, rows: list[Row]) -> None:
+    work.save(rows=rows, mapping_kept_at=timezone.now().isoformat())
+
+
+def _suggested(work: Work, rows: list[Row], columns: Columns) -> list[Suggestion]:
+    if work.target is None:
+        return []
+    return suggested_for(rows, work.target, work.fields or (), columns.offered)
 
 
 def _is_left_empty(work: Work, row: Row) -> bool:
@@ -87,29 +160,56 @@ def _remark(field: Field) -> str:
 def _keep(request: TeamRequest, work: Work, rows: list[Row], action: str) -> HttpResponse:
     """What a button other than “go on” asks for: the rows are kept as they were typed."""
     verb, _, at = action.partition("-")
-    anchor = ""
+    place = ""
     if verb == "remove" and at.isdecimal() and int(at) < len(rows):
         del rows[int(at)]
-        anchor = f"#row-{max(0, int(at) - 1)}"
+        place = f"#row-{max(0, int(at) - 1)}"
     elif verb == "add":
-        anchor = f"#row-{len(rows)}"
+        place = f"#row-{len(rows)}"
         rows += [Row() for _ in range(MORE_ROWS)]
-    work.save(rows=rows)
+    elif verb == "suggest":
+        place = SUGGEST
+    elif verb == "accept":
+        accepted = _accepted(request, work, rows, at)
+        place = SUGGEST if at != "all" else ""
+        if not accepted:
+            messages.info(request, "This suggestion no longer fits the rows as they are.")
+        accept(rows, accepted)
+    _save(work, rows)
     if verb == "leave":
         return leave(request, work)
+    if verb == "field" and at.isdecimal() and int(at) < len(rows):
+        return redirect(f"{work.url('mapping')}{int(at)}/")
     if verb == "refresh" and work.connection is not None and work.target is not None:
         problem = refresh_fields(work.connection, work.target.key)
         if problem:
             messages.error(request, f"The fields could not be read: {problem}")
         else:
             messages.success(request, f"{len(work.fields or ()):,} fields are known now.")
-    return redirect(work.url("mapping") + anchor)
+    return redirect(work.url("mapping") + place)
+
+
+def _accepted(request: TeamRequest, work: Work, rows: list[Row], which: str) -> list[Suggestion]:
+    """Of what can be suggested now the one, or all, that the page showed."""
+    if work.model is None:
+        return []
+    shown = list(
+        zip(request.POST.getlist("suggested-column"), request.POST.getlist("suggested-field"), strict=False)
+    )
+    if which != "all":
+        shown = shown[int(which) : int(which) + 1] if which.isdecimal() else []
+    choose_known(rows, (one.key for one in work.fields or ()))
+    found = _suggested(work, rows, describe_with_samples(work.model))
+    return [one for one in found if (one.column, one.field.key) in shown]
 
 
 def _grouped(work: Work, fields: list[Field]) -> list[tuple[str, list[Field]]]:
-    """The fields by the group that they belong to: those of the record itself first."""
+    """The fields by their groups: the record's own first, those that cannot be filled last."""
     own = work.target.label if work.target is not None else ""
     found: dict[str, list[Field]] = {own: []}
     for field in fields:
         found.setdefault(f"{field.group} of the {own.lower()}" if field.group else own, []).append(field)
-    return [(label, group) for label, group in found.items() if group]
+    barred = [field for group in found.values() for field in group if field.read_only]
+    groups = [(label, [one for one in group if not one.read_only]) for label, group in found.items()]
+    groups.append(("Cannot be filled", barred))
+    return [(label, group) for label, group in groups if group]

@@ -91,6 +91,11 @@ def add_sync(visitor: Visitor, name: str = "People to leads") -> None:
     visitor.sees(f"{name} is saved.")
 
 
+def wait_for_boxes(visitor: Visitor) -> None:
+    """Wait on the mapping's page for its script: until then the selects of those without script are there."""
+    expect(visitor.page.locator("#mapping-form.has-boxes")).to_be_visible()
+
+
 def set_up(visitor: Visitor, file: Path, sync: str = "People to leads") -> None:
     add_source(visitor, file)
     add_model(visitor)

@@ -8,7 +8,15 @@ from pytest_django import DjangoDbBlocker
 
 from tests.journeys.conftest import ONE_PASS, Visit, running
 from tests.journeys.installation import Installation
-from tests.journeys.setting_up import add_model, add_source, connect_sandbox, people, set_up, write_csv
+from tests.journeys.setting_up import (
+    add_model,
+    add_source,
+    connect_sandbox,
+    people,
+    set_up,
+    wait_for_boxes,
+    write_csv,
+)
 from tests.journeys.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
@@ -74,10 +82,12 @@ def test_what_was_typed_is_not_lost_when_the_session_ran_out(
     alice.page.get_by_role("radio", name="Leads").check()
     alice.press("Go on")
     alice.press("Go on")
+    wait_for_boxes(alice)
     row = alice.page.get_by_role("group", name="Row 4")
-    row.get_by_label("Comes from").select_option("value")
+    row.get_by_label("Comes from").fill("A fixed value")
+    row.get_by_label("Comes from").press("Enter")
     row.get_by_label("The value for every row").fill("typed before the session ended")
-    row.get_by_label("Fills the field").select_option("field:title")
+    row.get_by_label("Fills the field").fill("Title")
 
     alice.context.clear_cookies(name="sessionid")
     alice.press("Go on to the review")
@@ -89,6 +99,7 @@ def test_what_was_typed_is_not_lost_when_the_session_ran_out(
     beside.sees("Set up Acme")
     beside.page.close()
     alice.page.go_back()
+    wait_for_boxes(alice)
     expect(row.get_by_label("The value for every row")).to_have_value("typed before the session ended")
     alice.press("Go on to the review")
 

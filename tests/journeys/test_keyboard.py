@@ -1,9 +1,10 @@
 """The first sync without a mouse: Tab, Space, Enter and the arrows, and always to be seen where one is."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.journeys.conftest import ONE_PASS
 from tests.journeys.setting_up import add_model, add_source, connect_sandbox, people, write_csv
@@ -30,6 +31,13 @@ def tab_to(visitor: Visitor, goal: Locator) -> None:
         if goal.evaluate(IS_FOCUSED):
             return
     raise AssertionError(f"{MOST_TABS} tabs do not lead to {goal}")
+
+
+def marked(visitor: Visitor, box: Locator) -> str:
+    """What Enter would choose in the list of the box."""
+    option = box.get_attribute("aria-activedescendant")
+    assert option, "nothing is marked"
+    return visitor.page.locator(f"#{option}").inner_text()
 
 
 def press_by_key(visitor: Visitor, name: str) -> None:
@@ -60,12 +68,32 @@ def test_a_sync_is_made_and_tested_without_a_mouse(alice: Visitor, tmp_path: Pat
     press_by_key(alice, "Go on")
 
     row = page.get_by_role("group", name="Row 4")
-    tab_to(alice, row.get_by_label("Comes from"))
-    keyboard.type("A fixed")
+    source = row.get_by_role("combobox", name="Comes from")
+    tab_to(alice, source)
+    keyboard.press("ArrowDown")
+    expect(source).to_have_attribute("aria-expanded", "true")
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowUp")
+    assert marked(alice, source).startswith("company\ntext · Analytical Engines")
+    keyboard.press("Escape")
+    expect(source).to_have_attribute("aria-expanded", "false")
+    expect(source).to_have_value("")
+    keyboard.type("a fixed")
+    assert marked(alice, source).startswith("A fixed value")
+    keyboard.press("Enter")
+    expect(source).to_have_value("A fixed value")
     tab_to(alice, row.get_by_label("The value for every row"))
     keyboard.type("Engineer")
-    tab_to(alice, row.get_by_label("Fills the field"))
-    keyboard.type("Title")
+    field = row.get_by_role("combobox", name="Fills the field")
+    tab_to(alice, field)
+    keyboard.type("Nothing_like_it__c")
+    expect(page.locator("#combo-list").get_by_role("option")).to_have_text(
+        [re.compile("Use the name"), re.compile("Refresh fields"), re.compile("Why is it missing")]
+    )
+    keyboard.press("ControlOrMeta+a")
+    keyboard.type("title")
+    keyboard.press("Enter")
+    expect(field).to_have_value("Title")
     press_by_key(alice, "Go on to the review")
     alice.sees("the fixed value “Engineer”")
     tab_to(alice, page.get_by_label("Name of the sync"))

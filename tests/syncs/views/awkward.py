@@ -6,6 +6,7 @@ from typing import Any
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
+from django.urls.converters import IntConverter
 
 from destinations import connect, registry
 from destinations.models import Connection
@@ -130,8 +131,9 @@ def addresses(team: str, names: dict[str, list[Any]]) -> Iterator[str]:
     """Every page of the team: each address with each thing that it may name, and each of its lists."""
     for pattern in _patterns(urlpatterns):
         chosen: list[dict[str, Any]] = [{}]
-        for part in pattern.pattern.converters:
-            chosen = [one | {part: name} for one in chosen for name in names[part]]
+        for part, kind in pattern.pattern.converters.items():
+            is_place = part == "row" and isinstance(kind, IntConverter)  # in a mapping, else a refused row
+            chosen = [one | {part: name} for one in chosen for name in ([0, 1] if is_place else names[part])]
         for one in chosen:
             address = reverse(pattern.name, kwargs={"team": team, **one})
             yield from chain([address], (address + query for query in QUERIES.get(str(pattern.name), ())))

@@ -132,7 +132,7 @@ def test_the_key_may_not_stay_empty_nor_another_field_that_somebody_chose(wizard
     wizard.post(_at("sync_add_mode"), {"mode": "upsert", "upsert_key": "email_address"})
     answer = wizard.post(_at("sync_add_mapping"), _form([("", "email_address"), ("", "owner_id")]))
     assert answer.status_code == 200
-    assert answer.text.count("Choose the column that fills it, or a fixed value.") == 2
+    assert answer.text.count("Choose the column that fills it, or a fixed value.</p>") == 2
 
 
 def test_what_must_be_known_of_a_field_is_told(wizard):
