@@ -9,7 +9,7 @@ async function showTimes() {
   const typed = new FormData(form);
   typed.set("action", "times");
   try {
-    const answer = await fetch(form.action, { method: "POST", body: typed });
+    const answer = await fetch(location.href, { method: "POST", body: typed });
     if (mine !== asked || answer.redirected || ![200, 422].includes(answer.status)) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("times");
