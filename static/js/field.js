@@ -64,7 +64,12 @@ if (form) {
   };
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", (event) => {
+    if (event.submitter && event.submitter.id === "enter") {
+      event.preventDefault(); // Enter in a box tries it, and stays there
+      tryIt();
+      return;
+    }
     isTyped = false;
     clearTimeout(waiting);
     if (asking) asking.abort();

@@ -7,6 +7,7 @@ box of lines, a value and what it becomes with a tab between.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import orjson
 
@@ -110,16 +111,25 @@ def from_lines(text: str) -> list[tuple[str, str]]:
 
 
 def with_values(spec: Spec, values: Iterable[str], options: Iterable[Option] = ()) -> Spec:
-    """The map with those values put in that it does not list yet: each becomes the option it nearly is, or
-    itself.
+    """The map with those values put in that it does not list yet: each becomes the option that it very nearly
+    is, or itself.
     """
-    folded = {text.strip().casefold(): one.value for one in options for text in (one.label, one.value)}
+    folded = {
+        text.strip().casefold(): one.value
+        for one in options
+        if not one.closed
+        for text in (*one.aliases, one.label, one.value)
+    }
     pairs = pairs_of(spec)
     known = {old for old, _ in pairs}
     new = [value for value in dict.fromkeys(values) if value not in known][:MOST_LISTED]
-    return with_pairs(
-        spec, [*pairs, *((value, folded.get(value.strip().casefold(), value)) for value in new)]
-    )
+    return with_pairs(spec, [*pairs, *((value, _near(value, folded)) for value in new)])
+
+
+def _near(value: str, folded: dict[str, str]) -> str:
+    text = value.strip().casefold()
+    found = [text] if text in folded else get_close_matches(text[:80], folded, n=1, cutoff=0.8)
+    return folded[found[0]] if found else value
 
 
 def _as_sent(text: str) -> str:

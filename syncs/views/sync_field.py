@@ -84,14 +84,15 @@ def _page(
 
 
 def _is_wrong(work: Work, row: Row, form: FieldForm, samples: SampleRows) -> bool:
+    """Whether something is left to mend on this page; which field is filled is chosen in the mapping."""
     if form.source.has_steps and first_wrong(form.steps) is not None:
         return True
-    return bool(errors_of(work, row, samples, is_quiet=False))
+    return bool(errors_of(work, row, samples, is_quiet=False).keys() - {"field"})
 
 
 def _place(rows: list[Row], row: int, request: TeamRequest) -> int:
     """Where the row of this page is now. One that was removed elsewhere comes back: it is worked on."""
-    field, name = request.POST.get("field", ""), request.POST.get("name", "")
+    field, name = (request.POST.get(part, "").replace("\0", "") for part in ("field", "name"))
     wanted = Row(field=field, name=name).key
     if row < len(rows) and rows[row].key == wanted:
         return row

@@ -137,9 +137,9 @@ def test_lines_say_the_same_as_their_pairs(pairs: list[tuple[str, str]]) -> None
 
 def test_values_of_the_samples_come_in_once_each_as_the_option_that_they_nearly_are() -> None:
     options = [Option("won", "Closed won"), Option("lost", "")]
-    found = with_values({"map": {"x": "y"}}, ["x", " Won", "closed WON", "other", " Won"], options)
+    found = with_values({"map": {"x": "y"}}, ["x", " Won", "clsed WON", "other", " Won"], options)
 
-    assert found == {"map": {"x": "y", " Won": "won", "closed WON": "won", "other": "other"}}
+    assert found == {"map": {"x": "y", " Won": "won", "clsed WON": "won", "other": "other"}}
 
 
 @pytest.mark.parametrize(
