@@ -10,7 +10,8 @@ To read it, walk the modules in this order:
                    `listing.py` the fields that the service lists
 2. `lease.py`      one worker at a time, fenced; `leftovers.py` waits for jobs that an earlier run left
 3. `extract.py`    rows are read, mapped (`mapping.py`, `templates.py`, `steps.py` and the
-                   `step_*.py` it names, `patterns.py`, `values.py`, `picklist.py`, `addresses.py`;
+                   `step_*.py` it names, `patterns.py`, `patience.py` for what is slow, `values.py`,
+                   `picklist.py`, `addresses.py`;
                    `variables.py` is what the run itself fills),
                    judged by the sync's guards (`guards.py`, `guard_kinds.py`, `guard_conditions.py` and the
                    `guard_*.py` they name; `guard_watch.py` tells and counts what they hold back) …

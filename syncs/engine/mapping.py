@@ -17,6 +17,7 @@ import orjson
 from destinations.contract import JSON, Companion, Field
 from syncs.engine import addresses, values
 from syncs.engine.keys import compound
+from syncs.engine.patience import RunPatience, Share
 from syncs.engine.plain import is_empty
 from syncs.engine.steps import compile_steps
 from syncs.engine.templates import Patience, Template, TemplateBroken, compiled
@@ -176,9 +177,16 @@ class Mapper:
                 )
         self.shape = shape
         self._zone = zone
-        self._chains = {rule.field.key: compile_steps(rule.steps, zone) for rule in shape.rules if rule.steps}
+        self.patience = RunPatience()  # of all its patterns and templates together
+        self._chains = {
+            rule.field.key: compile_steps(rule.steps, zone, self.patience)
+            for rule in shape.rules
+            if rule.steps
+        }
         self._templates = {
-            rule.field.key: (_template(rule), Patience()) for rule in shape.rules if rule.template is not None
+            rule.field.key: (_template(rule), Patience(share=Share(self.patience)))
+            for rule in shape.rules
+            if rule.template is not None
         }
         self._rows = _in_order([r for r in shape.rules if not shape.of_companion(r)])
         self._companions = _in_order([r for r in shape.rules if shape.of_companion(r)])

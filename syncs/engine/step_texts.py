@@ -6,10 +6,12 @@ never changes the list given, and may give it back. What is no text stays as it 
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 from typing import Any, TypeAlias
 
 from destinations.contract import JSON
+from syncs.engine.patience import GIVEN_UP, Share
 from syncs.engine.patterns import Pattern, Replacement, TooCostly
 from syncs.engine.plain import Misfit, Unfit, plain_text
 
@@ -92,47 +94,61 @@ def make_replace(spec: dict[str, JSON], zone: tzinfo) -> Chain:
     old, new = spec["replace"]
 
     def step(values: Column) -> Column:
-        try:
+        with suppress(Exception):  # not all is text, and what is not may raise anything
             if old not in "".join(filter(None, values)):
                 return values
-        except TypeError:  # not all is text
-            pass
         return [value.replace(old, new) if isinstance(value, str) else value for value in values]
 
     return step
 
 
-def make_extract(spec: dict[str, JSON], zone: tzinfo) -> Chain:
+def per_slow_text(function: Callable[[str], Any], share: Share) -> Chain:
+    """As `per_text`, for what may be slow: with no patience left, texts are not tried."""
+
+    def tried(text: str) -> Any:
+        if share.is_over:
+            raise Unfit("too_costly", f"was not tried: {GIVEN_UP}")
+        try:
+            return function(text)
+        except TooCostly:
+            raise Unfit(_TOO_COSTLY.code, _TOO_COSTLY.says) from None
+        finally:
+            share.tick()
+
+    each = per_text(tried)
+
+    def step(values: Column) -> Column:
+        with share:
+            return each(values)
+
+    return step
+
+
+def make_extract(spec: dict[str, JSON], zone: tzinfo, share: Share) -> Chain:
     """What the pattern finds: the group that was asked for, else the first one, else all of it."""
     pattern = Pattern(spec["extract"])
     group = spec.get("group", 1 if pattern.groups else 0)
     group = pattern.names[group] if isinstance(group, str) else group
 
     def extract(text: str) -> str | None:
-        try:
-            found = pattern.search(text)
-        except TooCostly:
-            raise Unfit(_TOO_COSTLY.code, _TOO_COSTLY.says) from None
+        found = pattern.search(text)
         return found.groups[group] if found else None
 
-    return per_text(extract)
+    return per_slow_text(extract, share)
 
 
-def make_replace_pattern(spec: dict[str, JSON], zone: tzinfo) -> Chain:
+def make_replace_pattern(spec: dict[str, JSON], zone: tzinfo, share: Share) -> Chain:
     pattern = Pattern(spec["replace_pattern"][0])
     replacement = Replacement(spec["replace_pattern"][1], pattern)
 
     def replace(text: str) -> str:
         parts, end = [], 0
-        try:
-            for found in pattern.matches(text):
-                parts += [text[end : found.start], replacement.fill(found)]
-                end = found.end
-        except TooCostly:
-            raise Unfit(_TOO_COSTLY.code, _TOO_COSTLY.says) from None
+        for found in pattern.matches(text):
+            parts += [text[end : found.start], replacement.fill(found)]
+            end = found.end
         return "".join((*parts, text[end:])) if parts else text
 
-    return per_text(replace)
+    return per_slow_text(replace, share)
 
 
 def make_split(spec: dict[str, JSON], zone: tzinfo) -> Chain:

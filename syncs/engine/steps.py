@@ -25,6 +25,7 @@ from typing import Any
 
 from destinations.contract import JSON
 from syncs.engine import step_map, step_texts, step_values
+from syncs.engine.patience import RunPatience, Share
 from syncs.engine.step_texts import TEXT_STEPS, Chain, Column
 
 Spec = dict[str, JSON]
@@ -32,13 +33,17 @@ Spec = dict[str, JSON]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How a step is made of its spec, and what is wrong with one. `by_name`: its name alone will do."""
+    """How a step is made of its spec, and what is wrong with one. `by_name`: its name alone will do.
 
-    make: Callable[[Spec, tzinfo], Chain]
+    `make` gets spec, zone and, where the step `may_be_slow`, its share of the run's patience.
+    """
+
+    make: Callable[..., Chain]
     faults: Callable[[Spec], list[str]]
     write: str
     also: tuple[str, ...] = ()
     by_name: bool = False
+    may_be_slow: bool = False
 
 
 def _none(spec: Spec) -> list[str]:
@@ -48,12 +53,17 @@ def _none(spec: Spec) -> list[str]:
 STEPS = {
     "replace": Step(step_texts.make_replace, step_texts.pair_faults, '{"replace": ["old", "new"]}'),
     "extract": Step(
-        step_texts.make_extract, step_texts.extract_faults, '{"extract": "[0-9]+"}', also=("group",)
+        step_texts.make_extract,
+        step_texts.extract_faults,
+        '{"extract": "[0-9]+"}',
+        also=("group",),
+        may_be_slow=True,
     ),
     "replace_pattern": Step(
         step_texts.make_replace_pattern,
         step_texts.replace_pattern_faults,
         '{"replace_pattern": ["[^0-9]+", ""]}',
+        may_be_slow=True,
     ),
     "split": Step(
         step_texts.make_split, step_texts.split_faults, '{"split": ",", "item": 1}', also=("item",)
@@ -100,11 +110,12 @@ def check_steps(specs: JSON) -> list[str]:
     return [f"Step {number}: {fault}" for number, spec in enumerate(specs, 1) for fault in _faults(spec)]
 
 
-def compile_steps(specs: Sequence[JSON], zone: tzinfo = UTC) -> Chain:
+def compile_steps(specs: Sequence[JSON], zone: tzinfo = UTC, patience: RunPatience | None = None) -> Chain:
     """The chain as one function from column to column: never raises, keeps length and order.
 
     The list given is never changed; it may be the one given back. Times without a zone are in `zone`.
-    ValueError with the first sentence of `check_steps` if the chain is wrong.
+    `patience` is what the run bears in all; without one the chain has its own. ValueError with the first
+    sentence of `check_steps` if the chain is wrong.
     """
     for fault in check_steps(specs):
         raise ValueError(fault)
@@ -113,7 +124,7 @@ def compile_steps(specs: Sequence[JSON], zone: tzinfo = UTC) -> Chain:
         if is_text:
             steps.append(step_texts.text_step([TEXT_STEPS[name] for name in group]))
         else:
-            steps += [STEPS[_verb(spec)].make(_whole(spec), zone) for spec in group]
+            steps += [_made(spec, zone, patience) for spec in group]
 
     def chain(values: Column) -> Column:
         for step in steps:
@@ -121,6 +132,11 @@ def compile_steps(specs: Sequence[JSON], zone: tzinfo = UTC) -> Chain:
         return values
 
     return chain
+
+
+def _made(spec: Any, zone: tzinfo, patience: RunPatience | None) -> Chain:
+    step = STEPS[_verb(spec)]
+    return step.make(_whole(spec), zone, *([Share(patience)] if step.may_be_slow else []))
 
 
 def _verb(spec: Any) -> str:

@@ -11,7 +11,7 @@ in itself is stopped by the processor time it took. What goes beyond is an error
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from difflib import get_close_matches
 from functools import lru_cache, wraps
@@ -20,6 +20,7 @@ from typing import Any
 from liquid import Environment, RenderContext
 from liquid.exceptions import LiquidError, ResourceLimitError
 
+from syncs.engine.patience import GIVEN_UP, Share
 from syncs.engine.plain import Misfit, Unfit, is_broken, is_empty, plain_text
 
 LONGEST_TEMPLATE = 10_000  # characters, as are all lengths of texts here
@@ -55,13 +56,15 @@ _GIVEN_UP = Misfit(
     "template_limit",
     f"the template was not tried with this row: it went beyond its limits with {MOST_OUT_OF_BOUNDS} others.",
 )
+_TOO_SLOW = Misfit(None, "template_limit", f"the template was not tried with this row: {GIVEN_UP}")
 
 
 @dataclass(slots=True)
 class Patience:
-    """How many more rows of a run may take the template beyond its limits."""
+    """How many more rows of a run may take the template beyond its limits, and its share of slow seconds."""
 
     rows_left: int = MOST_OUT_OF_BOUNDS
+    share: Share = field(default_factory=Share)
 
 
 class TemplateBroken(ValueError):
@@ -110,26 +113,32 @@ class Template:
         `columns` has all columns of the rows by name.
         """
         out: list[Any] = []
-        for at in range(size):
-            if not patience.rows_left:
-                out.append(_GIVEN_UP)
-                continue
-            try:
-                text = self._render(_Row(columns, at, zone))
-                out.append(None if is_empty(text) else text)
-            except ResourceLimitError:
-                patience.rows_left -= 1
-                out.append(_BEYOND)
-            except LiquidError as error:
-                out.append(Misfit(None, "template", f"the template fails. {_sentence(error)}"))
-            except Unfit as unfit:
-                out.append(Misfit(None, unfit.code, f"the template fails: a value {unfit.says}"))
-            except UnicodeEncodeError:
-                says = "the template fails: its text holds half a character. Remove it at the source."
-                out.append(Misfit(None, "broken_text", says))
-            except Exception:  # filters raise anything where a value is not what they want
-                out.append(Misfit(None, "template", f"the template fails: {_UNWORKABLE}"))
+        with patience.share as share:
+            for at in range(size):
+                if not patience.rows_left or share.is_over:
+                    out.append(_TOO_SLOW if patience.rows_left else _GIVEN_UP)
+                    continue
+                out.append(self._filled(_Row(columns, at, zone), patience))
+                share.tick()
         return out
+
+    def _filled(self, row: Mapping[str, Any], patience: "Patience") -> Any:
+        """The text for one row, None where it is blank, or a Misfit."""
+        try:
+            text = self._render(row)
+        except ResourceLimitError:
+            patience.rows_left -= 1
+            return _BEYOND
+        except LiquidError as error:
+            return Misfit(None, "template", f"the template fails. {_sentence(error)}")
+        except Unfit as unfit:
+            return Misfit(None, unfit.code, f"the template fails: a value {unfit.says}")
+        except UnicodeEncodeError:
+            says = "the template fails: its text holds half a character. Remove it at the source."
+            return Misfit(None, "broken_text", says)
+        except Exception:  # filters raise anything where a value is not what they want
+            return Misfit(None, "template", f"the template fails: {_UNWORKABLE}")
+        return None if is_empty(text) else text
 
     def _render(self, row: Mapping[str, Any]) -> str:
         context = _Context(self._bound, globals=row)
