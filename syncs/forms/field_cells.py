@@ -1,6 +1,7 @@
 """A value as a table shows it: whatever it holds, it is safe, short, and nothing of it is invisible. Pure."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -9,6 +10,8 @@ from destinations.contract import JSON
 from syncs.engine.plain import Misfit, canonical, is_empty, jsonable
 
 LONGEST = 80
+_JOINERS = "\u200c\u200d"  # within emojis, and in scripts that need them
+_LAST_LATIN = 0x2FF
 _SEEN = {"\n": "↵", "\r": "↵", "\t": "⇥", "\u00a0": "⍽"}
 
 
@@ -91,10 +94,12 @@ def _cut(text: str) -> tuple[str, str]:
     """The beginning of a long text, and how long it is. Signs that cannot be seen are written as escapes."""
     note = f"{len(text):,} signs" if len(text) > LONGEST else ""
     kept = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return "".join(_visible(sign) for sign in kept), note
+    return "".join(_visible(sign, before) for before, sign in pairwise(f" {kept}")), note
 
 
-def _visible(sign: str) -> str:
+def _visible(sign: str, before: str) -> str:
     if sign in _SEEN:
         return _SEEN[sign]
+    if sign in _JOINERS and ord(before) > _LAST_LATIN:
+        return sign
     return sign if sign.isprintable() else sign.encode("unicode_escape").decode()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from destinations.contract import JSON, Kind
+from destinations.contract import JSON
 from syncs.engine.templates import FILTERS as KNOWN_FILTERS
 from syncs.forms.field_maps import pairs_of, shown
 from syncs.forms.field_steps import KEPT, STEP_FORMS, typed_of, verb_of
@@ -11,18 +11,6 @@ from syncs.forms.field_steps import KEPT, STEP_FORMS, typed_of, verb_of
 LONGEST = 40  # signs of a text that somebody typed, within a sentence
 SHOWN_PAIRS = 2
 
-KIND_WORDS = {
-    Kind.TEXT: "Text",
-    Kind.NUMBER: "Number",
-    Kind.BOOLEAN: "True or false",
-    Kind.DATE: "Date",
-    Kind.DATETIME: "Date with time",
-    Kind.EMAIL: "E-mail address",
-    Kind.DOMAIN: "Domain",
-    Kind.PHONE: "Phone number",
-    Kind.PICKLIST: "One of a list",
-    Kind.TEXT_LIST: "List of texts",
-}
 FILTER_WORDS = {
     "abs": "a number without its sign",
     "append": "adds a text at the end: append: \"!\"",

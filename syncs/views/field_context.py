@@ -20,7 +20,8 @@ from syncs.forms.field_maps import with_values
 from syncs.forms.field_page import first_wrong, shown_steps
 from syncs.forms.field_source import KINDS, snippet
 from syncs.forms.field_steps import STEP_FORMS, verb_of
-from syncs.forms.field_words import KIND_WORDS, filters, step_told
+from syncs.forms.field_words import filters, step_told
+from syncs.forms.sync_offer import kind_told
 from syncs.forms.sync_rows import Row, fillings, restored_rows, stored_rows
 from syncs.forms.sync_words import EMPTY, sentence
 from syncs.views.sample_rows import SampleRows
@@ -139,7 +140,7 @@ def context_of(
         "form": form,
         "source": source,
         "field": field,
-        "kind_words": KIND_WORDS[field.kind],
+        "kind_words": kind_told(field),
         "is_key": bool(row.key) and row.key == work.wanted.upsert_key,
         "samples": samples,
         "kinds": [(key, *words) for key, words in KINDS.items()],

@@ -16,6 +16,7 @@ from tests.syncs.views.test_syncs import (  # noqa: F401
     connection,
     edit_mapping,
     files,
+    form_of,
     page,
     sandbox,
     sync,
@@ -109,7 +110,7 @@ def told(text: str, part: str = "live") -> str:
 def test_the_page_tells_the_field_and_what_becomes_of_real_rows(field):
     text = field.get()
     assert "first_name" in text and "<code><bdi>first_name</bdi></code>" in text
-    assert "given_name · text · Ada · 67% empty" in text
+    assert "given_name · text · 67% empty · \u2068Ada\u2069" in text
     live = told(text)
     assert "Tried with 3 rows: 1 has a value to send, 2 are empty, 0 need attention." in live
     assert live.index("empty") < live.index("␣ Ada ␣")
@@ -244,6 +245,15 @@ def test_a_row_that_moved_or_went_in_another_tab_is_found_again(field):
     field.page.client.post(field.url(), typed | {"action": "try", "column": "note"})
     assert field.row(1) == {"field": "field:first_name", "source": "column:note", "empty": "leave"}
     assert "no longer in the mapping" in field.page.client.get(field.url(7), follow=True).content.decode()
+
+
+def test_the_list_opens_the_page_and_keeps_what_was_typed(field, page):  # noqa: F811
+    typed = form_of(EMAIL, FIRST | {"source": "column:title"}, action="field-1")
+    answer = page.post("sync_edit_mapping", field.sync.public_id, **typed)
+    assert answer.url == field.url()
+    assert 'value="title" selected' in field.get()
+    text = page.get("sync_edit_mapping", field.sync.public_id)
+    assert 'value="field-1"' in text
 
 
 def test_bob_may_not_and_charlie_finds_nothing(field, client, bob, charlie):
