@@ -17,8 +17,6 @@ from syncs.schedule import AFTER, BY_HAND, MANUAL, Schedule, ScheduleWrong
 
 MOST_FOLLOWED = 100  # syncs in a row
 
-GOOD = (Run.Status.SUCCEEDED, Run.Status.ATTENTION)
-
 log = logging.getLogger(__name__)
 
 
@@ -144,5 +142,5 @@ def _follow(schedule: SyncSchedule, newest: Run) -> bool:
 
 def _newest_good(sync: Sync) -> Run | None:
     """The newest run over all rows that ended well. Rows may need attention: the others arrived."""
-    whole = Run.objects.filter(sync=sync, dry_run=False, limit=None, keys__isnull=True, status__in=GOOD)
+    whole = Run.objects.filter(sync=sync, dry_run=False, limit=None, keys__isnull=True, status__in=Run.GOOD)
     return whole.order_by("-number").only("number").first()

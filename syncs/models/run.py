@@ -49,6 +49,8 @@ class Run(models.Model):
 
     ACTIVE = (Status.QUEUED, Status.PLANNING, Status.DELIVERING, Status.FINISHING)
 
+    GOOD = (Status.SUCCEEDED, Status.ATTENTION)  # to their end, if some rows need attention
+
     MOST_KEYS = 5_000  # of the rows that one run may be told to keep to
 
     class Trigger(models.TextChoices):
