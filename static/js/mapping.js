@@ -143,6 +143,7 @@ class Box {
       open = this;
       this.input.setAttribute("aria-expanded", "true");
     }
+    if (popup.getBoundingClientRect().bottom > innerHeight) popup.scrollIntoView({ block: "nearest" });
     const chosen = shown.findIndex((item) => item.value === current);
     this.point(typed ? shown.findIndex((item) => !item.off) : chosen);
     status.textContent = found.length ? `${found.length} ${found.length === 1 ? "entry" : "entries"}` : foot.textContent;

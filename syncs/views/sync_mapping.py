@@ -84,6 +84,7 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         lines=lines,
         is_typed=len(rows) * (len(columns.offered) + len(fields)) > MOST_OPTIONS,
         wrong=wrong,
+        is_empty=all(row.is_blank for row in rows),
         faulty=[line for line in lines if line.row.errors],
         columns=columns,
         column_names={one.name for one in columns.offered},

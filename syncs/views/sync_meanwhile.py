@@ -60,6 +60,7 @@ def sync_meanwhile(request: TeamRequest, work: Work) -> HttpResponse:
         both=parts(Whose.BOTH),
         only_theirs=parts(Whose.THEIRS),
         only_yours=parts(Whose.YOURS),
+        is_meanwhile=True,
         is_missing=is_missing,
         versions=_versions_since(work),
     )
@@ -111,11 +112,9 @@ class _Words:
         if kept is None:
             return ["not mapped"]
         (row,) = restored_rows([kept])
-        source = f"the fixed value “{row.value}”"
-        if row.may_differ:
-            source = row.kept_told or f"column {row.column}"
-        elif not row.source:
-            source = "nothing yet"
+        if not row.may_differ:
+            return [f"the fixed value “{row.value}”" if row.source else "nothing yet"]
+        source = row.kept_told or f"column {row.column}"
         empty = {policy.value: words for policy, words in EMPTY.items()}.get(row.empty, "")
         default = f": “{row.default}”" if row.empty == "default" else ""
         return [source, *steps_told(parsed(row.steps)), f"If it is empty: {empty.lower()}{default}"]

@@ -89,6 +89,10 @@ def test_what_was_typed_is_not_lost_when_the_session_ran_out(
     row.get_by_label("The value for every row").fill("typed before the session ended")
     row.get_by_label("Fills the field").fill("Title")
 
+    alice.page.once("dialog", lambda dialog: dialog.dismiss())
+    with alice.page.expect_event("dialog") as asked:
+        alice.page.get_by_role("link", name="Runs", exact=True).click(no_wait_after=True)
+    assert asked.value.type == "beforeunload"
     alice.context.clear_cookies(name="sessionid")
     alice.press("Go on to the review")
     alice.sees("You were signed out meanwhile")
