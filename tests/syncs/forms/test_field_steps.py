@@ -7,9 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from destinations.contract import Option
-from syncs.engine.steps import NAMES, check_steps
+from syncs.engine.steps import NAMES, check_steps, compile_steps
 from syncs.engine.templates import FILTERS
 from syncs.forms.field_maps import from_lines, pairs_of, shown, to_lines, with_values
+from syncs.forms.field_page import shown_steps
 from syncs.forms.field_steps import STEP_FORMS, new_spec, read_steps, step_faults, typed_of, verb_of
 from syncs.forms.field_words import FILTER_WORDS, filters, step_told
 from tests.syncs.engine.test_steps import STEPS
@@ -109,6 +110,25 @@ def test_what_is_typed_becomes_a_spec(spec: Any, typed: dict[str, str], meant: A
 def test_an_error_is_told_at_its_step_and_keeps_what_was_typed(spec: Any, says: str) -> None:
     assert any(says in one for one in step_faults(spec)), step_faults(spec)
     assert read_steps(form_of(spec), [spec]) == [spec]
+
+
+TYPED = st.text("a1,.\\\\(+%dYm:\n DE", max_size=6)
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(list(STEP_FORMS)), st.data())
+def test_whatever_is_typed_is_a_step_or_is_told_and_stands_there_again(
+    verb: str, data: st.DataObject
+) -> None:
+    names = [one.name for one in STEP_FORMS[verb].inputs] + ["old-0", "new-0", "paste"] * (verb == "map")
+    typed = {f"step-0-{name}": data.draw(TYPED, label=name) for name in names}
+
+    (spec,) = read_steps({"steps": "1", "step-0-verb": verb} | typed, [])
+
+    assert step_faults(spec) or compile_steps([spec])(["a1", None, " x "])
+    assert step_told(spec)
+    assert read_steps(form_of(spec), [spec]) == [spec]
+    assert shown_steps([spec])[0].told == step_told(spec)
 
 
 def test_a_value_that_is_listed_twice_is_kept_twice_until_one_goes() -> None:
