@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from destinations.sandbox.salesloft import Salesloft
+from destinations.sandbox.salesloft import SCOPES, Salesloft
+from destinations.sandbox.salesloft_lookups import CLIENT_ID, CLIENT_SECRET
+from destinations.sandbox.salesloft_state import Token
 from destinations.sandbox.service import API_KEY, Seen
 from tests.chaos.world import World
 
@@ -24,14 +26,29 @@ models:
 connections:
   salesloft:
     destination: salesloft
-    api_key: "${{SALESLOFT_API_KEY}}"
+    {credentials}
     base_url: "{base_url}"
+    sign_in_url: "{base_url}"
     poll_seconds: 0.2
     settle_seconds: 1
 {options}
 syncs:
   rows: {{model: rows, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
   others: {{model: others, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
+"""
+
+
+BY_KEY = 'api_key: "${SALESLOFT_API_KEY}"'
+BY_APP = 'client_id: "${SALESLOFT_APP}"\n    client_secret: "${SALESLOFT_SECRET}"'
+ENVIRONMENT = {
+    "SALESLOFT_API_KEY": API_KEY,
+    "SALESLOFT_APP": CLIENT_ID,
+    "SALESLOFT_SECRET": CLIENT_SECRET,
+}
+STORE = """
+from destinations import oauth
+from destinations.models import Connection
+oauth.store(Connection.objects.get(), dict(access_token=%r, refresh_token=%r, expires_in=%r))
 """
 
 
@@ -58,7 +75,8 @@ class SalesloftWorld(World):
     options: str = ""
     keys: Sequence[str] = ()
     value: str = "VP"
-    environment: dict[str, str] = field(default_factory=lambda: {"SALESLOFT_API_KEY": API_KEY})
+    credentials: str = BY_KEY
+    environment: dict[str, str] = field(default_factory=lambda: dict(ENVIRONMENT))
 
     @property
     def service(self) -> Salesloft:
@@ -80,7 +98,14 @@ class SalesloftWorld(World):
         key, other = ("email_address", "title") if self.object_key == "people" else ("domain", "name")
         facts = f"object: {self.object_key}, mode: {self.mode}, upsert_key: {key}"
         options = "".join(f"    {line}\n" for line in self.options.splitlines())
-        filled = text.format(base_url=self.service.url, options=options, facts=facts, key=key, other=other)
+        filled = text.format(
+            base_url=self.service.url,
+            credentials=self.credentials,
+            options=options,
+            facts=facts,
+            key=key,
+            other=other,
+        )
         (self.folder / "syncs.yaml").write_text(filled)
 
     def begin(self, sync: str = "rows") -> Any:
@@ -106,6 +131,26 @@ class SalesloftWorld(World):
             assert time.monotonic() < until, self.tail()
             time.sleep(0.001)
         return False
+
+    def sign_in(self, seconds: float) -> None:
+        """What comes of a person's sign-in: both know tokens of which the first lives so long."""
+        number, now = len(self.service.state.tokens(limit=9)) + 1, self.service.clock.now()
+        access, refresh = f"access-{number}", f"refresh-{number}"
+        given = Token(
+            id=0,
+            grant_id=0,
+            access=access,
+            refresh=refresh,
+            client_id=CLIENT_ID,
+            user_id=1,
+            scopes=SCOPES,
+            created_at=now,
+            expires_at=now + seconds,
+            access_revoked=False,
+            refresh_revoked=False,
+        )
+        self.service.state.save_token(given)
+        self.manage("shell", "-c", STORE % (access, refresh, seconds))
 
     # What the service saw
 

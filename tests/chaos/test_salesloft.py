@@ -5,9 +5,10 @@ a bulk job, lost answers and the budget once; `make chaos` takes ten thousand pe
 """
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -19,7 +20,7 @@ from destinations.sandbox.running import running_service
 from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.service import API_KEY
 from tests.chaos.conftest import SEEDS, _migrate, long_form
-from tests.chaos.salesloft_world import Beside, SalesloftWorld
+from tests.chaos.salesloft_world import BY_APP, Beside, SalesloftWorld
 
 DATABASES = ("sqlite", "postgres")
 WORLDS = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [("sqlite", 0)]
@@ -253,6 +254,35 @@ def test_an_outage_and_a_revoked_key_lose_nobody_and_send_nobody_twice(
     assert (last["status"], last["in_doubt"]) == ("succeeded", 0), world.tail()
     assert world.stored() == dict.fromkeys(keys, 1)
     assert world.rewritten() == 0
+
+
+def test_a_worker_killed_between_the_services_rotation_and_our_storing_leaves_a_sign_in_to_do(
+    make: Callable[..., SalesloftWorld],
+) -> None:
+    keys = emails(10)
+    world = make(keys=keys, credentials=BY_APP)
+    world.sign_in(0.0)  # so that the first call needs a new one
+    # The service gives a new token, and its answer is long on the way.
+    world.service.faults.set(slow_next=1, slow_seconds=300.0, only="POST /oauth/token")
+    assert world.run_and_kill(lambda: len(world.service.state.tokens(limit=9)) == 2)
+    (kept,) = world.query("select version, lease_token from destinations_oauthtoken")
+    assert (kept["version"], bool(kept["lease_token"])) == (1, True), "what was given was never stored"
+    # The dead worker's turn to ask ends by itself, a minute after it began.
+    with closing(sqlite3.connect(world.folder / "data" / "syncadmin.sqlite3", timeout=30)) as database:
+        database.execute("update destinations_oauthtoken set lease_expires_at = '2000-01-01 00:00:00'")
+        database.commit()
+
+    world.end(expect=(2,))
+    stopped = world.runs()[-1]
+    assert stopped["status"] == "stopped"
+    assert "what it gave was lost: the worker that asked ended" in stopped["stop_reason"]
+    assert "choose Reconnect" in stopped["stop_reason"]
+    assert stopped["stopped_by"] == "sign_in"
+    assert world.seen("POST", "/v2/") == []
+
+    world.sign_in(7_200.0)
+    assert world.end()["status"] == "succeeded"
+    assert world.stored() == dict.fromkeys(keys, 1)
 
 
 def _insert(world: SalesloftWorld, keys: list[str]) -> None:
