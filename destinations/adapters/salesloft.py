@@ -13,10 +13,12 @@ Quirks:
 - The reference lists name and domain as required for every write of an account, its newer pages only for a
   create. So an upsert may go without a name, and is refused where it would have to create.
 - A 401 is the answer on every path, existing or not, while the sign-in is bad.
+- A bulk job tells the IDs of its records only row by row in its results: they are read where asked for.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 
 from destinations import contract
 from destinations.adapters import _salesloft_answers as answers
@@ -24,7 +26,7 @@ from destinations.adapters import _salesloft_fields as known
 from destinations.adapters import _salesloft_finds as finds
 from destinations.adapters import _salesloft_jobs as jobs
 from destinations.adapters import _salesloft_writes as writes
-from destinations.adapters._salesloft_api import Api, id_of, record_in, text_of, unreadable
+from destinations.adapters._salesloft_api import PER_PAGE, Api, id_of, record_in, text_of, unreadable
 from destinations.adapters._salesloft_records import ID
 from destinations.advanced import limits_under, usual
 from destinations.auth import ApiKey, OAuth
@@ -168,6 +170,15 @@ class Adapter(contract.Adapter):
             minimum=2,
             maximum=1_000_000_000,
         ),
+        Setting(
+            "bulk_ids",
+            "Keep IDs after bulk jobs",
+            kind="choice",
+            default="no",
+            help="A request more for each hundred people. A person whose ID is known moves along when the "
+            "e-mail address changes; else the new address makes a new person, and the former one stays.",
+            choices=("no", "yes"),
+        ),
     )
     scopes = (
         Scope("people:read", "to look people up before they are updated, and after an answer was lost"),
@@ -206,7 +217,8 @@ class Adapter(contract.Adapter):
         if target.key != "people" or mode is not Mode.UPSERT or size < 2:
             return (single,)
         least = max(2, settings.get("bulk_from") or BULK_FROM)
-        return (Packing(size, size, least=least, requests=JOB_REQUESTS), single)
+        pages = ceil(size / PER_PAGE) if settings.get("bulk_ids") == "yes" else 0
+        return (Packing(size, size, least=least, requests=JOB_REQUESTS + pages), single)
 
     def check(self) -> Identity:
         """Ask who we are, and read a little of all that we may have to read. Writes nothing."""
@@ -260,7 +272,7 @@ class Adapter(contract.Adapter):
         return jobs.create(self._api, call)
 
     def advance(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
-        return jobs.advance(self._api, target, call, state)
+        return jobs.advance(self._api, target, call, state, keeps_ids=self.options["bulk_ids"] == "yes")
 
     def leave(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
         return jobs.leave(self._api, call, state)

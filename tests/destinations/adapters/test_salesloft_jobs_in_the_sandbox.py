@@ -53,6 +53,47 @@ def test_a_record_moves_along_in_a_job_too(sandbox: Salesloft) -> None:
     assert sorted(people(sandbox)) == ["ann@y.test", "ben@x.test"]
 
 
+def test_a_person_whose_former_record_is_gone_is_created_anew(sandbox: Salesloft) -> None:
+    """By the ID alone the job would refuse her, run after run."""
+    salesloft = connect(sandbox)
+    ann, ben, eve = call(
+        PEOPLE,
+        {"email_address": "ann@y.test"},
+        {"email_address": "ben@x.test", "custom_fields.Nowhere": "?"},
+        {"email_address": "eve@y.test", "custom_fields.Nowhere": "?"},
+    ).operations
+    ann = ann._replace(remote_id="4711", former_match="ann@x.test")
+    eve = eve._replace(remote_id="4712", former_match="eve@x.test")
+    outcomes = deliver(sandbox, salesloft, PEOPLE, Call("call", (ann, ben, eve)))
+
+    assert [one.verdict for one in outcomes] == [ACCEPTED, REJECTED, REJECTED]
+    assert outcomes[0].remote_id == str(people(sandbox)["ann@y.test"].id)
+    assert outcomes[1].reason.startswith("Salesloft's bulk job refused this record: ")
+    assert "Nowhere" in outcomes[2].reason
+    assert list(people(sandbox)) == ["ann@y.test"]
+
+
+def test_the_ids_of_a_jobs_people_are_kept_where_that_is_asked_for(sandbox: Salesloft) -> None:
+    values: list[dict[str, JSON]] = [{"email_address": f"p{at}@x.test"} for at in range(1_250)]
+    values[7]["custom_fields.Nowhere"] = "?"
+    outcomes = deliver(sandbox, connect(sandbox, bulk_ids="yes"), PEOPLE, call(PEOPLE, *values))
+
+    assert outcomes[7].verdict is REJECTED
+    there = people(sandbox)
+    for at, outcome in enumerate(outcomes):
+        if at != 7:
+            assert outcome == Outcome(ACCEPTED, remote_id=str(there[f"p{at}@x.test"].id))
+    assert sum(seen.path.endswith("/results") for seen in sandbox.requests) == 13
+
+
+def test_ids_that_a_job_told_prove_its_rows_though_its_counts_do_not_add_up(sandbox: Salesloft) -> None:
+    sandbox.faults.set(job_fail_next=1)
+    outcomes = deliver(sandbox, connect(sandbox, bulk_ids="yes"), PEOPLE, crowd(300))
+
+    assert [one.verdict for one in outcomes].count(ACCEPTED) == len(sandbox.people()) == 150
+    assert {one.verdict for one in outcomes} == {ACCEPTED, UNPROVED}
+
+
 @pytest.mark.parametrize("fault", ["drop_after", "truncate", "garble", "drop_before", "error_503"])
 @pytest.mark.parametrize(
     "step", ["GET /v2/bulk_jobs", "POST /v2/bulk_jobs/", "PUT /v2/bulk_jobs", "DELETE /v2/bulk_jobs"]
