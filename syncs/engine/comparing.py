@@ -69,21 +69,20 @@ def _compare(
     wanted: bytes | None,
     fresh: dict[bytes, int],
 ) -> Compared:
-    accepted: dict[bytes, int | None]
-    if run.keys is None:
-        accepted = ledger.fingerprints(run, part, span.start, span.end)
-    else:
-        accepted = {key: known.fingerprint for key, known in ledger.known(run, list(fresh)).items()}
-    different = list(fresh)
+    held = _Held(run, part, span)
+    if run.keys is not None:
+        held.fill({key: known.fingerprint for key, known in ledger.known(run, list(fresh)).items()})
     if when.only_new:
-        different = [key for key in fresh if accepted.get(key) is None]
-    elif not run.full:
-        different = list(compress(fresh, map(ne, fresh.values(), map(accepted.get, fresh))))
+        different = [key for key in fresh if held.by_key.get(key) is None]
+    elif run.full:
+        different, _ = list(fresh), held.by_key
+    else:
+        different = held.different(fresh)
     unchanged = len(fresh) - len(different)
-    known = ledger.known(run, [key for key in different if key in accepted])
-    left = len(accepted) - unchanged - len(known)
+    known = held.known(different) if held.count > unchanged else {}
+    left = held.count - unchanged - len(known)
     if left and wanted is not None:
-        left -= len((staged.fingerprints(span).keys() - fresh.keys()) & accepted.keys())
+        left -= len(held.known(list(staged.fingerprints(span).keys() - fresh.keys())))
     sent, deferred = [], []
     for entry in _entries(staged, span, wanted, set(different)):
         before = known.get(entry.key)
@@ -94,7 +93,43 @@ def _compare(
             sent.append(Change(entry, before, what))
     if not (left and run.dry_run):
         return Compared(sent, deferred, unchanged, left)
-    return Compared(sent, deferred, unchanged, left, accepted.keys() - staged.fingerprints(span).keys())
+    return Compared(sent, deferred, unchanged, left, held.by_key.keys() - staged.fingerprints(span).keys())
+
+
+class _Held:
+    """What the ledger holds in a span of keys; which keys they are is read only where it must be known."""
+
+    def __init__(self, run: Run, part: int, span: Span) -> None:
+        self._run = run
+        self._part = part
+        self._span = span
+        self._by_key: dict[bytes, int | None] | None = None
+        self.count = 0
+
+    @property
+    def by_key(self) -> dict[bytes, int | None]:
+        """The fingerprints by key."""
+        if self._by_key is None:
+            self.fill(ledger.fingerprints(self._run, self._part, self._span.start, self._span.end))
+        return self._by_key or {}
+
+    def fill(self, by_key: dict[bytes, int | None]) -> None:
+        self._by_key, self.count = by_key, len(by_key)
+
+    def different(self, fresh: dict[bytes, int]) -> list[bytes]:
+        """The keys whose records are not the ones last accepted."""
+        if self._by_key is not None:
+            return list(compress(fresh, map(ne, fresh.values(), map(self._by_key.get, fresh))))
+        self.count, accepted = ledger.accepted(self._run, self._part, self._span.start, self._span.end)
+        if accepted.issuperset(fresh.values()):
+            return []
+        return [key for key, fingerprint in fresh.items() if fingerprint not in accepted]
+
+    def known(self, keys: list[bytes]) -> dict[bytes, Known]:
+        """What is held of these keys: a few are looked up, of many those that are here."""
+        if len(keys) > ledger.LOOKUP:
+            keys = [key for key in keys if key in self.by_key]
+        return ledger.known(self._run, keys)
 
 
 def _entries(staged: Staging, span: Span, wanted: bytes | None, keys: set[bytes]) -> list[Entry]:

@@ -161,7 +161,7 @@ def _stage_companions(staged: Staging, mapped: Mapped, fit: Sequence[int], first
     staged.add(
         [keys.companion_key(text) for text in match_keys],
         keys.fingerprints(lines, seed),
-        [0] * len(at),
+        [bytes(8)] * len(at),
         [first + i for i in at],
         [line + b"\n" + owner for line, owner in zip(lines, owners, strict=True)],
     )

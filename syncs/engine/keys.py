@@ -7,7 +7,7 @@ key is only ever compared within one sync, a fingerprint only with the same key'
 from collections.abc import Iterable, Sequence
 
 import orjson
-from xxhash import xxh3_64_intdigest, xxh3_128_digest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_digest
 
 ENCODING_VERSION = 1
 COMPANION_MARK = "\x1fcompanion\x1f"
@@ -54,6 +54,6 @@ def fingerprints(lines: Iterable[bytes], seed: int) -> list[int]:
     return [xxh3_64_intdigest(line, seed) - _SIGN for line in lines]
 
 
-def match_digests(match_keys: Iterable[str]) -> list[int]:
-    """64 bits of each upsert key, to find duplicates within a run."""
-    return [n - _SIGN for n in map(xxh3_64_intdigest, map(str.encode, match_keys))]
+def match_digests(match_keys: Iterable[str]) -> list[bytes]:
+    """8 bytes for each upsert key, to find duplicates within a run."""
+    return list(map(xxh3_64_digest, map(str.encode, match_keys)))

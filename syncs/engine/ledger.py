@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import repeat
-from struct import Struct
+from struct import Struct, unpack
 from typing import Any
 
 import orjson
@@ -104,25 +104,51 @@ def has_any(run: Run) -> bool:
     return LedgerEntry.objects.filter(sync_id=run.sync_id, generation=run.generation, part=0).exists()
 
 
+def accepted(run: Run, part: int, start: bytes, end: bytes | None) -> tuple[int, set[int]]:
+    """How many entries there are from `start` up to `end`, and the fingerprints of what was accepted.
+
+    As one long value: rows take three times as long to come, and to be read. Which fingerprint is whose is
+    not told, as a record's holds its key too.
+    """
+    where, values = _range(run, part, start, end)
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*), group_concat(fingerprint) {where}", values)
+            count, texts = cursor.fetchone()
+        return count, set(orjson.loads(f"[{texts or ''}]"))
+    row = _binary(f"SELECT count(*), string_agg(int8send(fingerprint), '') {where}", values)
+    count, packed = row or (0, None)
+    return count, set(unpack(f">{len(packed or b'') // 8}q", packed or b""))
+
+
 def fingerprints(run: Run, part: int, start: bytes, end: bytes | None) -> dict[bytes, int | None]:
     """The fingerprints of the entries from `start` up to `end`, by key."""
-    where = f"FROM {_TABLE} WHERE sync_id = %s AND generation = %s AND part = %s AND key >= %s"
-    values: list[Any] = [run.sync_id, run.generation, part, start]
-    if end is not None:
-        where += " AND key < %s"
-        values.append(end)
+    where, values = _range(run, part, start, end)
     if connection.vendor != "postgresql":
         with connection.cursor() as cursor, connection.wrap_database_errors:
             cursor.execute(f"SELECT key, fingerprint {where}", values)
             return dict(cursor.cursor)  # not as a list first: a third faster
-    connection.ensure_connection()
-    # Django's cursor puts the values into the statement, and then takes no binary answer.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(f"SELECT {_PACKED} {where}".encode(), values, binary=True)
-        packed, doubted = cursor.fetchone() or (None, None)
+    packed, doubted = _binary(f"SELECT {_PACKED} {where}", values) or (None, None)
     found: dict[bytes, int | None] = dict(_PAIR.iter_unpack(packed or b""))
     found.update((key, None) for (key,) in _KEY.iter_unpack(doubted or b""))
     return found
+
+
+def _range(run: Run, part: int, start: bytes, end: bytes | None) -> tuple[str, list[Any]]:
+    """Of a statement: the entries from `start` up to `end`."""
+    where = f"FROM {_TABLE} WHERE sync_id = %s AND generation = %s AND part = %s AND key >= %s"
+    values: list[Any] = [run.sync_id, run.generation, part, start]
+    return (where, values) if end is None else (f"{where} AND key < %s", [*values, end])
+
+
+def _binary(statement: str, values: list[Any]) -> tuple[Any, ...] | None:
+    """PostgreSQL's row, its values as bytes. Django's cursor puts what it is given into the statement, and
+    then takes no binary answer.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement.encode(), values, binary=True)
+        return cursor.fetchone()
 
 
 def known(run: Run, keys: Sequence[bytes]) -> dict[bytes, Known]:

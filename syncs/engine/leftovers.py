@@ -65,7 +65,7 @@ def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
 class Unsettled:
     """Digests of upsert keys (as of `keys.match_digests`) that unanswered requests hold, and until when."""
 
-    matches: frozenset[int] = frozenset()
+    matches: frozenset[bytes] = frozenset()
     until: datetime | None = None
 
 
@@ -75,7 +75,7 @@ def unsettled(run: Run, settle_seconds: float) -> Unsettled:
     last = Run.objects.filter(
         sync_id=run.sync_id, number__range=(run.number - LAST_RUNS, run.number - 1), finished_at__gt=since
     )
-    matches: set[int] = set()
+    matches: set[bytes] = set()
     until = None
     sent = Batch.objects.filter(run__in=last, settled_at__gt=since).exclude(stage=Batch.Stage.COMPANIONS)
     for batch in sent.only("payload", "outcomes", "settled_at").iterator(chunk_size=20):

@@ -27,8 +27,9 @@ SPILL_AT = 65_536  # headers held in memory before they go to their files
 SPAN_ROWS = 7_000  # about what one comparison holds: in the processor's cache, a third faster than 20,000
 YOUNG_SECONDS = 5.0  # a folder may be this old before its lock is there
 
-_HEADER = Struct("<16sqqIQI")
+_HEADER = Struct("<16sq8sIQI")
 _FINGERPRINT = Struct("<16sq24x")  # of a header: key and fingerprint
+_MATCH = Struct("8s")
 _POSITION = Struct("<32xI12x")
 
 
@@ -41,7 +42,7 @@ class Entry(NamedTuple):
 
     key: bytes
     fingerprint: int
-    match: int
+    match: bytes
     position: int
     offset: int
     length: int
@@ -72,7 +73,7 @@ class _Buckets:
         self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]  # (offset, length)
         self._end = 0
 
-    def append(self, pieces: Iterable[bytes]) -> None:
+    def append(self, pieces: Iterable[bytes | bytearray]) -> None:
         """A piece for each bucket, in their order; empty ones cost nothing."""
         with self._path.open("ab") as file:
             for known, piece in zip(self._pieces, pieces, strict=True):
@@ -99,8 +100,10 @@ class Staging:
         self._lines_path = self._folder / "lines"
         self._spilled_heads = _Buckets(self._folder / "heads")
         self._spilled_matches = _Buckets(self._folder / "matches")
-        self._heads: list[list[bytes]] = [[] for _ in range(BUCKETS)]
-        self._matches: list[list[int]] = [[] for _ in range(BUCKETS)]
+        self._heads = [bytearray() for _ in range(BUCKETS)]
+        self._matches = [bytearray() for _ in range(BUCKETS)]
+        self._to_head = [piece.extend for piece in self._heads]
+        self._to_match = [piece.extend for piece in self._matches]
         self._sizes = [0] * BUCKETS
         self._pending = 0
         self._end = 0
@@ -109,7 +112,7 @@ class Staging:
     def __enter__(self) -> Self:
         with room():
             self._folder.mkdir(mode=0o700, parents=True)
-            self._lines = BufferedWriter(FileIO(self._lines_path, "w"), 1 << 20)
+            self._lines = BufferedWriter(FileIO(self._lines_path, "w"), 1 << 16)
         with suppress(OSError):  # a file system without locks: then nothing is swept either
             fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self
@@ -130,7 +133,7 @@ class Staging:
         self,
         keys: Sequence[bytes],
         fingerprints: Sequence[int],
-        matches: Sequence[int],
+        matches: Sequence[bytes],
         positions: Sequence[int],
         lines: Sequence[bytes],
     ) -> None:
@@ -140,11 +143,12 @@ class Staging:
         self._end = offsets.pop()
         with room():
             self._lines.write(b"".join(lines))
-            heads, known = self._heads, self._matches
+            add = self._to_head
             for head in map(_HEADER.pack, keys, fingerprints, matches, positions, offsets, lengths):
-                heads[head[0]].append(head)  # the key comes first
+                add[head[0]](head)  # the key comes first
+            add = self._to_match
             for match in matches:
-                known[match & 255].append(match)
+                add[match[0]](match)
             self._pending += len(keys)
             if self._pending >= SPILL_AT:
                 self._spill()
@@ -152,12 +156,12 @@ class Staging:
     def add_present(self, keys: Sequence[bytes], positions: Sequence[int]) -> None:
         """Note rows that are in the model but cannot be sent: they have no record, yet they did not leave."""
         for key, position in zip(keys, positions, strict=True):
-            self._heads[key[0]].append(_HEADER.pack(key, 0, 0, position, 0, 0))
+            self._heads[key[0]].extend(_HEADER.pack(key, 0, b"", position, 0, 0))
         self._pending += len(keys)
 
     def finish(self) -> None:
         """Everything is staged: make it readable."""
-        self._sizes = [size + len(head) for size, head in zip(self._sizes, self._heads, strict=True)]
+        self._count_held()
         with room():
             self._lines.flush()
         self._reading = os.open(self._lines_path, os.O_RDONLY)
@@ -176,7 +180,7 @@ class Staging:
                 first, rows = at + 1, 0.0
         return spans
 
-    def headers(self, span: Span) -> Iterator[tuple[bytes, int, int, int, int, int]]:
+    def headers(self, span: Span) -> Iterator[tuple[bytes, int, bytes, int, int, int]]:
         """The headers in a span, as plain tuples in Entry's order; those of one key in the order staged."""
         return _HEADER.iter_unpack(self._packed(span))
 
@@ -202,33 +206,35 @@ class Staging:
     def _packed(self, span: Span) -> bytes:
         held = self._heads[span.first : span.last + 1]
         spilled = self._spilled_heads.read(span.first, span.last)
-        return b"".join(
-            chain.from_iterable((piece, *heads) for piece, heads in zip(spilled, held, strict=True))
-        )
+        return b"".join(chain.from_iterable(zip(spilled, held, strict=True)))
 
     def line(self, entry: Entry) -> bytes:
         """A staged record's JSON."""
         return os.pread(self._reading, entry.length, entry.offset)
 
-    def repeated_matches(self) -> set[int]:
+    def repeated_matches(self) -> set[bytes]:
         """Digests of upsert keys that more than one record has."""
-        repeated: set[int] = set()
+        repeated: set[bytes] = set()
         for spilled, held in zip(self._spilled_matches.read(0, BUCKETS - 1), self._matches, strict=True):
-            found = array("q", spilled)
-            found.extend(held)
+            found = array("q", spilled + held)  # numbers are compared faster than bytes
             if len(set(found)) < len(found):
-                seen: set[int] = set()
-                for match in found:
+                seen: set[bytes] = set()
+                for (match,) in _MATCH.iter_unpack(found.tobytes()):
                     (repeated if match in seen else seen).add(match)
         return repeated
 
     def _spill(self) -> None:
-        self._spilled_heads.append(map(b"".join, self._heads))
-        self._spilled_matches.append(array("q", matches).tobytes() for matches in self._matches)
-        self._sizes = [size + len(heads) for size, heads in zip(self._sizes, self._heads, strict=True)]
-        self._heads = [[] for _ in range(BUCKETS)]
-        self._matches = [[] for _ in range(BUCKETS)]
+        self._count_held()
+        self._spilled_heads.append(self._heads)
+        self._spilled_matches.append(self._matches)
+        for piece in (*self._heads, *self._matches):
+            piece.clear()
         self._pending = 0
+
+    def _count_held(self) -> None:
+        """Add what is held in memory to the sizes of the buckets."""
+        held = (len(piece) // _HEADER.size for piece in self._heads)
+        self._sizes = [size + more for size, more in zip(self._sizes, held, strict=True)]
 
 
 class room:

@@ -49,11 +49,14 @@ def test_fingerprints_know_fields_policies_and_their_order() -> None:
 
 def test_all_numbers_fit_a_signed_column() -> None:
     lines = [str(number).encode() for number in range(2_000)]
-    found = keys.fingerprints(lines, 1) + keys.match_digests(map(str, range(2_000)))
+    found = keys.fingerprints(lines, 1)
 
     assert all(-(2**63) <= number < 2**63 for number in found)
     assert min(found) < 0 < max(found)
 
 
 def test_digests_of_upsert_keys_are_fixed() -> None:
-    assert keys.match_digests(["a@b.com", ""]) == [7_759_203_900_795_189_973, -5_978_950_695_371_172_670]
+    assert keys.match_digests(["a@b.com", ""]) == [
+        bytes.fromhex("ebae3ad676b8fad5"),
+        bytes.fromhex("2d06800538d394c2"),
+    ]
