@@ -5,7 +5,6 @@ Forms and YAML both go through `clean`, so that what is stored is within its bou
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -88,21 +87,6 @@ def usual(base_url: str, limits: Limits) -> tuple[Setting, ...]:
             minimum=1,
             maximum=82_800,
         ),
-    )
-
-
-def limits_under(limits: Limits, settings: Mapping[str, JSON]) -> Limits:
-    """The limits with the usual settings applied; a setting that is absent changes nothing."""
-    first, longest = limits.poll_seconds
-    poll_seconds = settings.get("poll_seconds", first)
-    return replace(
-        limits,
-        default_concurrency=settings.get("concurrency", limits.default_concurrency),
-        operations_per_call=settings.get("batch_size", limits.operations_per_call),
-        timeout_seconds=settings.get("timeout_seconds", limits.timeout_seconds),
-        settle_seconds=settings.get("settle_seconds", limits.settle_seconds),
-        poll_seconds=(poll_seconds, poll_seconds * longest / first),
-        poll_deadline_seconds=settings.get("poll_deadline_seconds", limits.poll_deadline_seconds),
     )
 
 

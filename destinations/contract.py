@@ -263,7 +263,7 @@ class Adapter(ABC):
     @classmethod
     def limits_for(cls, settings: Mapping[str, JSON]) -> Limits:
         """The limits under a connection's advanced settings (a smaller batch, say)."""
-        return cls.limits
+        return cls.limits.under(settings)
 
     @classmethod
     def packings(cls, target: ObjectType, mode: Mode, settings: Mapping[str, JSON]) -> tuple[Packing, ...]:

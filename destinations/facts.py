@@ -4,9 +4,9 @@ Facts only: `contract.py` has what an adapter does, and gives these words on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 JSON: TypeAlias = Any  # what orjson can write; the wire is the one place without a sharper type
 
@@ -97,6 +97,20 @@ class Limits:
     poll_seconds: tuple[float, float] = (2, 15)
     poll_deadline_seconds: float = 1800
     watched_seconds: frozenset[float] = frozenset()
+
+    def under(self, settings: Mapping[str, JSON]) -> Self:
+        """The limits with a connection's usual settings applied; one that is absent changes nothing."""
+        first, longest = self.poll_seconds
+        poll_seconds = settings.get("poll_seconds", first)
+        return replace(
+            self,
+            default_concurrency=settings.get("concurrency", self.default_concurrency),
+            operations_per_call=settings.get("batch_size", self.operations_per_call),
+            timeout_seconds=settings.get("timeout_seconds", self.timeout_seconds),
+            settle_seconds=settings.get("settle_seconds", self.settle_seconds),
+            poll_seconds=(poll_seconds, poll_seconds * longest / first),
+            poll_deadline_seconds=settings.get("poll_deadline_seconds", self.poll_deadline_seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from destinations import contract
 from destinations.adapters import _qualified_answers as answers
-from destinations.advanced import limits_under, usual
+from destinations.advanced import usual
 from destinations.auth import ApiKey
 from destinations.contract import (
     JSON,
@@ -30,7 +30,6 @@ from destinations.contract import (
     Identity,
     Kind,
     Limits,
-    Meter,
     Mode,
     ObjectType,
     Option,
@@ -42,7 +41,7 @@ from destinations.contract import (
     Window,
     outcomes,
 )
-from destinations.errors import Cause, DestinationError, Misconfigured, Temporary
+from destinations.errors import Cause, Misconfigured, Temporary
 
 UNIFIED, PER_OBJECT = "unified", "per_object"
 ENTITIES = {"leads": "lead", "companies": "company"}
@@ -158,10 +157,8 @@ class Adapter(contract.Adapter):
         "Paste the key here and test the connection.",
     )
     remedies = answers.REMEDIES
-
-    @classmethod
-    def limits_for(cls, settings: Mapping[str, JSON]) -> Limits:
-        return limits_under(cls.limits, settings)
+    refusal = staticmethod(answers.refusal)
+    meter = staticmethod(answers.meter)
 
     def check(self) -> Identity:
         """Read both field lists, which needs a key and no scope, then hand over an empty batch."""
@@ -242,16 +239,6 @@ class Adapter(contract.Adapter):
         if status not in answers.FINAL:
             return Pending(dict(state))
         return answers.judged(target, call, job)
-
-    @classmethod
-    def refusal(
-        cls, status: int, body: JSON, headers: Mapping[str, str], path: str
-    ) -> DestinationError | None:
-        return answers.refusal(status, body, headers, path)
-
-    @classmethod
-    def meter(cls, headers: Mapping[str, str], now: float) -> Meter | None:
-        return answers.meter(headers, now)
 
     @property
     def _is_unified(self) -> bool:

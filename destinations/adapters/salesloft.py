@@ -28,7 +28,7 @@ from destinations.adapters import _salesloft_jobs as jobs
 from destinations.adapters import _salesloft_writes as writes
 from destinations.adapters._salesloft_api import PER_PAGE, Api, id_of, record_in, text_of, unreadable
 from destinations.adapters._salesloft_records import ID
-from destinations.advanced import limits_under, usual
+from destinations.advanced import usual
 from destinations.auth import ApiKey, OAuth
 from destinations.contract import (
     JSON,
@@ -37,7 +37,6 @@ from destinations.contract import (
     Found,
     Identity,
     Limits,
-    Meter,
     Mode,
     ObjectType,
     Outcome,
@@ -48,7 +47,7 @@ from destinations.contract import (
     Target,
     Window,
 )
-from destinations.errors import Cause, ContractBroken, DestinationError, Misconfigured
+from destinations.errors import Cause, ContractBroken, Misconfigured
 
 EVERY_MODE = frozenset(Mode)
 JOB_RECORDS = 5_000  # an upload takes no more
@@ -204,10 +203,8 @@ class Adapter(contract.Adapter):
         "Create the custom fields that you want to fill in Salesloft, if they are not there yet.",
     )
     remedies = answers.REMEDIES
-
-    @classmethod
-    def limits_for(cls, settings: Mapping[str, JSON]) -> Limits:
-        return limits_under(cls.limits, settings)
+    refusal = staticmethod(answers.refusal)
+    meter = staticmethod(answers.meter)
 
     @classmethod
     def packings(cls, target: ObjectType, mode: Mode, settings: Mapping[str, JSON]) -> tuple[Packing, ...]:
@@ -276,16 +273,6 @@ class Adapter(contract.Adapter):
 
     def leave(self, target: Target, call: Call, state: Mapping[str, JSON]) -> list[Outcome] | Pending:
         return jobs.leave(self._api, call, state)
-
-    @classmethod
-    def refusal(
-        cls, status: int, body: JSON, headers: Mapping[str, str], path: str
-    ) -> DestinationError | None:
-        return answers.refusal(status, body, headers, path)
-
-    @classmethod
-    def meter(cls, headers: Mapping[str, str], now: float) -> Meter | None:
-        return answers.meter(headers, now)
 
     @property
     def _api(self) -> Api:

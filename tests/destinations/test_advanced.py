@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from destinations.advanced import BadSettings, clean, limits_under, usual
+from destinations.advanced import BadSettings, clean, usual
 from destinations.contract import Limits, Setting, Window
 
 LIMITS = Limits(
@@ -36,7 +36,7 @@ def test_every_usual_setting_shows_in_the_limits() -> None:
         "poll_deadline_seconds": 1.0,
     }
 
-    under = limits_under(LIMITS, clean(SETTINGS, given))
+    under = LIMITS.under(clean(SETTINGS, given))
 
     assert under == replace(
         LIMITS,
@@ -50,8 +50,8 @@ def test_every_usual_setting_shows_in_the_limits() -> None:
 
 
 def test_without_settings_the_limits_are_those_declared() -> None:
-    assert limits_under(LIMITS, {}) == LIMITS
-    assert limits_under(LIMITS, {setting.key: setting.default for setting in SETTINGS}) == LIMITS
+    assert LIMITS.under({}) == LIMITS
+    assert LIMITS.under({setting.key: setting.default for setting in SETTINGS}) == LIMITS
 
 
 def test_what_is_empty_or_the_default_is_not_stored() -> None:
