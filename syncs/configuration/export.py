@@ -18,7 +18,6 @@ from syncs.configuration.tree import escape
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
-SWITCHES = ("paused", "schedule")  # a version of a sync holds none of them
 _RESERVE = RemoteAccount._meta.get_field("reserve_percent").default
 
 
@@ -143,9 +142,9 @@ def _limits(connection: Connection) -> dict[str, JSON]:
 
 
 def definition_of(sync: Sync) -> dict[str, Any]:
-    """What the document says of one sync, with its name and without `paused` and `schedule`."""
+    """What the document says of one sync, with its name and without the switch `paused`."""
     told = _sync(sync, with_digests=False)
-    return {"name": sync.name} | {key: value for key, value in told.items() if key not in SWITCHES}
+    return {"name": sync.name} | {key: value for key, value in told.items() if key != "paused"}
 
 
 def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:

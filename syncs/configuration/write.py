@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from destinations import accounts, budget, connect, registry
 from destinations.models import Connection, Exchange, RemoteAccount
-from syncadmin.teams.models import Team, User
+from syncadmin.teams.models import Team
 from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
 from syncs.configuration.guards import write_guards
@@ -16,7 +16,7 @@ from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import ledger
 from syncs.engine.scheduling import is_circle, schedule_of, set_schedule
-from syncs.models import FieldMapping, QueryModel, Run, Source, Sync, SyncVersion
+from syncs.models import FieldMapping, QueryModel, Run, Source, Sync
 
 
 def write(plan: Plan) -> None:
@@ -36,6 +36,7 @@ class _Writer:
         self._sources: dict[str, Source] = {}
         self._models: dict[str, QueryModel] = {}
         self._connections: dict[str, Connection] = {}
+        self._changed: list[Sync] = []
 
     def write(self) -> None:
         plan = self._plan
@@ -56,6 +57,8 @@ class _Writer:
             self._sync(sync)
         for sync in plan.syncs:
             self._schedule(sync)
+        for changed in self._changed:
+            versions.keep(changed, author=None, origin=versions.Origin.APPLY)
         start_generations(sync.pk for sync in plan.bystanders)
 
     def _hold_runs_back(self) -> None:
@@ -160,13 +163,13 @@ class _Writer:
 
     def _sync(self, goal: SyncGoal) -> None:
         if goal.changes() or goal.new_generation:
-            write_sync(
+            sync = write_sync(
                 goal,
                 team=self._team,
                 model=self._models[goal.model.name],
                 connection=self._connections[goal.connection.name],
-                origin=SyncVersion.Origin.APPLY,
             )
+            self._changed.append(sync)
 
     def _schedule(self, goal: SyncGoal) -> None:
         wanted = goal.part.schedule
@@ -182,18 +185,10 @@ class _Writer:
         set_schedule(sync, wanted, follows)
 
 
-def write_sync(
-    goal: SyncGoal,
-    *,
-    team: Team,
-    model: QueryModel,
-    connection: Connection,
-    author: User | None = None,
-    origin: str = SyncVersion.Origin.PAGES,
-) -> Sync:
+def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Connection) -> Sync:
     """Write a sync with its mapping, in the caller's transaction. A new meaning starts a new generation.
 
-    What it is then is kept as a version, by its author (None: nobody who signed in).
+    What it was is kept as a version, if none is yet; the caller keeps what it is once all is written.
     """
     if goal.existing is not None:
         Sync.objects.select_for_update().only("pk").get(pk=goal.existing.pk)  # versions come one by one
@@ -216,7 +211,6 @@ def write_sync(
         ledger.release_refused(Sync.objects.get(pk=sync.pk))
     if has_new_guards:
         write_guards(sync, goal.guards)
-    versions.keep(sync, author=author, origin=origin)
     return sync
 
 

@@ -1,13 +1,16 @@
-"""What changed from one version of a sync to the next, field by field, in plain words. Pure."""
+"""What changed from one version of a sync to the next, field by field, in plain words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from destinations.contract import JSON
+from syncs import schedule
+from syncs.configuration import guards
 from syncs.configuration.checks import Filling
 from syncs.configuration.definition import fillings_in, meaning
 from syncs.configuration.differences import LONGEST, same, told
+from syncs.configuration.guard_reading import Guard
 from syncs.forms.field_maps import pairs_of, shown
 from syncs.forms.field_words import quoted, steps_told
 from syncs.forms.sync_words import EMPTY, MODES, mode_of
@@ -20,7 +23,10 @@ SETTINGS = {
     "mode": "Mode",
     "upsert_key": "Records are known by",
     "keep_records": "Values last sent",
+    "schedule": "Schedule",
+    "guards": "Guards",
 }
+ELSEWHERE = ("schedule", "guards")  # have pages of their own: a draft does not hold them
 MOST_PAIRS = 3  # of a value map, told one by one
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -34,6 +40,7 @@ class Change:
     subject: str
     lines: tuple[str, ...]
     field: str = ""
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def _settings(before: Saved, after: Saved) -> Iterator[Change]:
             continue
         was, shall = before.definition.get(key), after.definition.get(key)
         subject = SETTINGS.get(key, key.replace("_", " ").capitalize())
-        yield Change(CHANGED, subject, tuple(_setting(key, was, shall)))
+        yield Change(CHANGED, subject, tuple(_setting(key, was, shall)), setting=key)
 
 
 def _setting(key: str, was: JSON, shall: JSON) -> Iterator[str]:
@@ -77,6 +84,10 @@ def _setting(key: str, was: JSON, shall: JSON) -> Iterator[str]:
         yield "are remembered again" if shall is None else "are no longer kept"
     elif key == "mode":
         yield f"{_mode(shall)} instead of {_mode(was)}"
+    elif key == "guards":
+        yield from _guards(was or (), shall or ())
+    elif key == "schedule":
+        yield f"{_schedule(shall)} instead of {_schedule(was)}"
     elif isinstance(was, dict | None) and isinstance(shall, dict | None):
         for name in dict.fromkeys((*(was or {}), *(shall or {}))):
             old, new = (was or {}).get(name), (shall or {}).get(name)
@@ -91,6 +102,22 @@ def _setting(key: str, was: JSON, shall: JSON) -> Iterator[str]:
 def _mode(value: JSON) -> str:
     mode = mode_of(str(value))
     return f"“{MODES[mode][0]}”" if mode is not None else _brief(value)
+
+
+def _guards(was: Sequence[Guard], shall: Sequence[Guard]) -> list[str]:
+    try:
+        return [line.removeprefix("guards: ") for line in guards.differences(was, shall)]
+    except LookupError:  # of another version of Syncadmin
+        return ["changed"]
+
+
+def _schedule(value: JSON) -> str:
+    if not isinstance(value, dict):
+        return "by hand alone"
+    try:
+        return str(schedule.read(value))
+    except schedule.ScheduleWrong:  # of another version of Syncadmin
+        return _brief(value)
 
 
 def _brief(value: JSON) -> str:

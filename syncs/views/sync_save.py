@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 
 from syncadmin.teams.models import User
+from syncs.configuration import versions
 from syncs.configuration.checks import (
     Draft,
     Fault,
@@ -158,7 +159,8 @@ def save(goal: SyncGoal, work: Work, *, based_on: datetime | None, author: User)
                 run = Run.objects.active().filter(sync=goal.existing).first()
                 if run is not None and goal.changes_meaning:
                     raise RunUnderWay(run)
-            sync = write_sync(goal, team=work.draft.team, model=model, connection=connection, author=author)
+            sync = write_sync(goal, team=work.draft.team, model=model, connection=connection)
+            versions.keep(sync, author=author)
             work.discard()
     except IntegrityError:
         if is_taken(goal.name, work):

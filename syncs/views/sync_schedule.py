@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from syncadmin.teams.access import Role, TeamRequest
+from syncs.configuration import versions
 from syncs.engine import start_tokens
 from syncs.engine.scheduling import is_circle, is_first, said_by, set_schedule, stored_schedule
 from syncs.forms.schedules import ZONES, ScheduleForm, initial_of
@@ -37,7 +38,10 @@ def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
         )
     if form.is_valid() and request.POST.get("action") == "save":
         with transaction.atomic():
-            set_schedule(sync, form.schedule, form.followed)
+            now = Sync.objects.select_for_update().select_related("model", "connection").get(pk=sync.pk)
+            versions.keep_found(now)
+            set_schedule(now, form.schedule, form.followed)
+            versions.keep(now, author=request.user)
         messages.success(request, _told(form.schedule))
         return redirect("sync", request.team.slug, sync.public_id)
     return _show(request, sync, form, form.schedule if form.is_valid() else None)

@@ -14,7 +14,7 @@ from syncadmin.teams.access import Role, TeamRequest
 from syncs.configuration.definition import fillings_in
 from syncs.configuration.export import write
 from syncs.forms.sync_rows import rows_of, stored_rows
-from syncs.forms.version_words import Change, Saved, changes
+from syncs.forms.version_words import ELSEWHERE, Change, Saved, changes
 from syncs.models import QueryModel, Run, Sync, SyncDraft, SyncVersion
 from syncs.views.sync_draft import Work, open_work
 from syncs.views.sync_facts import in_words, of_sync
@@ -68,6 +68,7 @@ def sync_version(request: TeamRequest, sync: Sync, number: int) -> HttpResponse:
     fields = registry.remembered_fields(sync.connection.fields, sync.object_key) or []
     mapping = rows_of(fillings_in(version.definition), [field.key for field in fields])
     runs = Run.objects.filter(sync=sync, version=number).select_related("sync", "started_by")
+    apart = changes(_known(last), _known(version), labels) if last.number != number else []
     name = version.definition.get("name", sync.name)
     text = {key: value for key, value in version.definition.items() if key != "name"}
     context = {
@@ -78,7 +79,8 @@ def sync_version(request: TeamRequest, sync: Sync, number: int) -> HttpResponse:
         "next": number + 1 if number < last.number else None,
         "last": last,
         "changes": changes(_saved(former), _known(version), labels),
-        "back": changes(_known(last), _known(version), labels) if last.number != number else [],
+        "back": [one for one in apart if one.setting not in ELSEWHERE],
+        "stays": [one.subject.lower() for one in apart if one.setting in ELSEWHERE],
         "mapped": in_words(mapping, fields),
         "text": write({"syncs": {name: text}}),
         "runs": list(runs.order_by("-pk")[:SHOWN_RUNS]),

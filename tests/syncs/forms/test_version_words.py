@@ -98,9 +98,19 @@ def test_settings_are_told_before_fields_and_names_alone_are_no_change() -> None
 
 
 def test_what_a_later_version_of_syncadmin_knows_is_told_by_its_name() -> None:
-    before = Saved(BASE | {"guards": {"limit": 5, "emails": True}}, REFS)
-    after = Saved(BASE | {"guards": {"limit": 7, "emails": True}}, REFS)
+    before = Saved(BASE | {"limits": {"limit": 5, "emails": True}}, REFS)
+    after = Saved(BASE | {"limits": {"limit": 7, "emails": True}}, REFS)
     assert [(one.subject, one.lines) for one in changes(before, after, {})] == [
-        ("Guards", ("limit: 7 instead of 5",))
+        ("Limits", ("limit: 7 instead of 5",))
     ]
     assert changes(None, after, {}) == changes(after, after, {}) == []
+
+
+def test_guards_and_schedules_are_told_in_their_own_words() -> None:
+    guard = {"name": "Germans", "send_only": {"all": [{"column": "country", "is": "DE"}]}}
+    before = Saved(BASE | {"guards": [guard]}, REFS)
+    after = Saved(BASE | {"schedule": {"every": "1 hour"}}, REFS)
+    found = {one.setting: one.lines for one in changes(before, after, {})}
+
+    assert found["schedule"] == ("every hour instead of by hand alone",)
+    assert len(found["guards"]) == 1 and found["guards"][0].startswith("taken out: “Germans”: ")

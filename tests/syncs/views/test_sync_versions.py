@@ -17,6 +17,7 @@ from syncs.configuration.export import export
 from syncs.engine.run import start
 from syncs.models import QueryModel, Sync, SyncDraft, SyncVersion
 from tests.syncs.engine.scene import make_connection, make_sync, person, write_csv
+from tests.syncs.views.test_schedule import DAILY
 from tests.syncs.views.test_syncs import EMAIL, Browser, form_of
 
 NAME = {"source": "column:first_name", "field": "field:first_name"}
@@ -117,6 +118,23 @@ def test_apply_keeps_a_version_too(page, sync, team):
     assert versions(sync) == [(1, "nobody is known"), (2, "apply, on the command line")]
     assert apply(text, {"QUALIFIED_API_KEY": API_KEY}).lines == []
     assert len(versions(sync)) == 2
+
+
+def test_a_schedule_is_part_of_a_version_and_is_not_gone_back_to(page, sync, team):
+    saved = page.post("sync_schedule", sync.public_id, **DAILY)
+    assert saved.status_code == 302, text_of(saved.content.decode())
+    text = export(team).replace("07:30", "08:00").replace("first_name: first_name", "first_name: title")
+    apply(text, {"QUALIFIED_API_KEY": API_KEY})
+
+    assert [by for _, by in versions(sync)] == [
+        "nobody is known", "alice@example.com", "apply, on the command line"
+    ]  # fmt: skip
+    seen = text_of(page.get("sync_versions", sync.public_id))
+    assert "Schedule changed every day at 07:30 (Europe/Berlin) instead of by hand alone" in seen
+    assert "every day at 08:00 (Europe/Berlin) instead of every day at 07:30 (Europe/Berlin)" in seen
+    one = text_of(page.get("sync_version", sync.public_id, 1))
+    assert "Its schedule was other than now. Going back leaves that as it is" in one
+    assert "now from column first_name instead of column title" in one
 
 
 def test_a_version_shows_its_whole_definition_without_secrets(page, sync):
