@@ -69,8 +69,10 @@ let shown = []; // its items, in the order of the list
 let active = -1;
 
 class Box {
-  constructor(input, { items, choose, current, extras, none, label }) {
-    Object.assign(this, { input, items, choose, current, extras, none });
+  // `others` are all boxes of the same list, `row` is the number of its row.
+  constructor(input, { items, choose, current, extras, none, label, others, row }) {
+    Object.assign(this, { input, items, choose, current, extras, none, others, row });
+    others.push(this);
     this.isTyped = false;
     Object.assign(input, { autocomplete: "off", spellcheck: false, type: "text" });
     for (const [name, value] of Object.entries({
@@ -121,6 +123,11 @@ class Box {
     shown = found.slice(0, MOST_SHOWN);
     if (typed && !found.length) shown = this.none(typed);
     const current = this.current()?.value;
+    this.elsewhere = new Map();
+    for (const box of this.others) {
+      const value = box === this ? "" : box.current()?.value;
+      if (value) this.elsewhere.set(value, box.row);
+    }
     const parts = [];
     let group = "";
     shown.forEach((item, at) => {
@@ -156,6 +163,8 @@ class Box {
       ? (item.options ?? []).find((one) => one.toLowerCase().includes(word))
       : undefined;
     if (option) about.push(" · choice ", bdi(option));
+    const row = item.value && item !== FIXED_ITEM ? this.elsewhere.get(item.value) : undefined;
+    if (row) about.push(` · in row ${row}`);
     if (item.off) about.push(` · ${item.off}`);
     return element(
       "div",
@@ -215,12 +224,15 @@ class Box {
 
   take(item) {
     if (item.off) return;
-    this.isTyped = false;
     this.hide();
-    if (item.act) return item.act();
+    if (item.act) {
+      this.settle(); // what was typed stays in the row
+      item.act();
+      return;
+    }
+    this.isTyped = false;
     this.choose(item.value);
     this.refresh();
-    return undefined;
   }
 
   // Left with something typed: the one entry that it names or leaves, else what was typed counts as a name.
@@ -273,7 +285,10 @@ const tell = (part, about, help = "") => {
   if (more) more.textContent = help;
 };
 
-const sourceBox = (row) => {
+const sources = [];
+const targets = [];
+
+const sourceBox = (row, number) => {
   const part = row.querySelector(".map-source");
   const select = part.querySelector("select");
   const column = part.querySelector("input.typed-column"); // where names are typed
@@ -310,12 +325,14 @@ const sourceBox = (row) => {
     choose,
     current,
     label: "Columns",
+    others: sources,
+    row: number,
     extras: () => [FIXED_ITEM, ...(keptItem ? [keptItem] : [])],
     none: (typed) => [{ value: COLUMN + typed, text: `Use the name “${typed}”`, names: [], words: "", about: ["The model returns no such column now"] }],
   });
 };
 
-const fieldBox = (row) => {
+const fieldBox = (row, number) => {
   const part = row.querySelector(".map-field");
   const select = part.querySelector("select");
   const typedName = part.querySelector('input[name$="-to"]');
@@ -356,6 +373,8 @@ const fieldBox = (row) => {
     choose,
     current,
     label: "Fields",
+    others: targets,
+    row: number,
     extras: () => [],
     none: (typed) => [
       { value: FIELD + typed, text: `Use the name “${typed}”`, names: [], words: "", about: ["You know its API name: it is not verified before the first row is sent"] },
@@ -373,10 +392,10 @@ const explain = () => {
 
 if (form && told) {
   document.body.append(status);
-  for (const row of form.querySelectorAll(".map-row")) {
-    sourceBox(row);
-    fieldBox(row);
-  }
+  form.querySelectorAll(".map-row").forEach((row, at) => {
+    sourceBox(row, at + 1);
+    fieldBox(row, at + 1);
+  });
   form.classList.add("has-boxes");
   document.getElementById("mapping-errors")?.focus();
 }
