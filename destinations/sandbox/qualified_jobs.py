@@ -4,8 +4,6 @@ A job is enqueued, then processing, then completed or failed. Its records change
 finishes, in one transaction with its result. Jobs finish in the order they came, unless `overtake` is on.
 """
 
-import logging
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +12,10 @@ import orjson
 from destinations.sandbox.clock import Clock, iso
 from destinations.sandbox.faults import Faults, Switch, chance
 from destinations.sandbox.ids import decode, encode
+from destinations.sandbox.job_thread import LONGEST_NAP, JobThread
 from destinations.sandbox.qualified_fields import Schema
 from destinations.sandbox.qualified_records import Writes
 from destinations.sandbox.qualified_state import Job, QualifiedState
-
-logger = logging.getLogger(__name__)
 
 GROUP = "Bulk jobs"
 SWITCHES = (
@@ -47,40 +44,20 @@ SWITCHES = (
 )
 
 FAIL, STUCK, EXPIRE = "fail", "stuck", "expire"
-LONGEST_NAP = 30.0
 
 
-class Jobs:
+class Jobs(JobThread[Job]):
     """The jobs of one account. `schema` is asked for whenever a job begins to work."""
 
     def __init__(
         self, state: QualifiedState, faults: Faults, clock: Clock, schema: Callable[[], Schema]
     ) -> None:
+        super().__init__("sandbox-jobs", faults, clock)
         self._state = state
         self._faults = faults
         self._clock = clock
         self._schema = schema
-        self._news = threading.Condition()
-        self._stopping = False
-        self._working = False
-        self._waiting = {job.id: job for job in state.waiting_jobs()}
-        self._thread = threading.Thread(target=self._run, name="sandbox-jobs", daemon=True)
-        faults.listeners.append(self.wake)
-        clock.listeners.append(self.wake)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the job in hand; the others wait in the state for the next start."""
-        with self._news:
-            self._stopping = True
-            self._news.notify_all()
-        self._thread.join()
-
-    def wake(self) -> None:
-        with self._news:
-            self._news.notify_all()
+        self._waiting = {job.id: job for job in state.waiting_jobs()}  # changed under the condition
 
     def submit(self, items: list[dict[str, Any]]) -> dict[str, Any]:
         """Accept checked items, each with its `entity`; the job as it is answered."""
@@ -105,7 +82,7 @@ class Jobs:
         job = Job(id, "waiting", fate, len(items), 0, 0, now, starts_at, due_at, None)
         with self._news:
             self._waiting[id] = job
-            self._news.notify_all()
+        self.wake()
         return self._shown(job, status="enqueued", changed_at=now, result=b"[]")
 
     def look(self, encoded: str) -> dict[str, Any] | None:
@@ -126,8 +103,7 @@ class Jobs:
         """Wait until no job is left that can still finish. False: the time was too short."""
         with self._news:
             return self._news.wait_for(
-                lambda: not self._working and all(job.fate == STUCK for job in self._waiting.values()),
-                seconds,
+                lambda: all(job.fate == STUCK for job in self._waiting.values()), seconds
             )
 
     def forget_all(self) -> None:
@@ -135,7 +111,7 @@ class Jobs:
         left = {job.id: job for job in self._state.waiting_jobs()}
         with self._news:
             self._waiting = left
-            self._news.notify_all()
+        self.wake()
 
     def _is_gone(self, job: Job) -> bool:
         if job.finished_at is None:
@@ -157,37 +133,24 @@ class Jobs:
             }
         }
 
-    def _run(self) -> None:
-        while True:
-            with self._news:
-                self._working = False
-                self._news.notify_all()
-                # Asked before the wait too: `stop` may have called while a job was in hand.
-                job = None if self._stopping else self._next_due()
-                if self._stopping:
-                    return
-                if job is None:
-                    continue
-                self._working = True
-            try:
-                self._finish(job)
-            except Exception:
-                logger.exception("The sandbox could not finish job %s.", job.id)
-            with self._news:
-                self._waiting.pop(job.id, None)
-
-    def _next_due(self) -> Job | None:
-        """Wait until a job is due, or something changed. The caller holds the condition."""
-        able = [job for job in self._waiting.values() if job.fate != STUCK]
+    def _next_due(self) -> tuple[Job | None, float]:
+        with self._news:
+            able = [job for job in self._waiting.values() if job.fate != STUCK]
         if not able or self._faults.flag("hold_jobs"):
-            self._news.wait(LONGEST_NAP)
-            return None
+            return None, LONGEST_NAP
         first = min(able, key=lambda job: (job.due_at, job.id))
         nap = first.due_at - self._clock.now()
-        if nap > 0:
-            self._news.wait(min(nap, LONGEST_NAP))
-            return None
-        return first
+        return (None, min(nap, LONGEST_NAP)) if nap > 0 else (first, 0)
+
+    def _work(self, job: Job) -> None:
+        self._finish(job)
+        self._broke(job)
+
+    def _broke(self, job: Job) -> None:
+        """Over, one way or the other."""
+        with self._news:
+            self._waiting.pop(job.id, None)
+        self.wake()
 
     def _finish(self, job: Job) -> None:
         """Apply the items and store the result, together or not at all."""

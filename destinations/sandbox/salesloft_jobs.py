@@ -4,8 +4,6 @@ The rows are applied in portions, each in one transaction with what came of it, 
 it was after a restart. Rows draw nothing from the budget.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from destinations.sandbox.answers import Refused
 from destinations.sandbox.clock import Clock
 from destinations.sandbox.faults import Faults, Switch, chance
+from destinations.sandbox.job_thread import LONGEST_NAP, JobThread
 from destinations.sandbox.salesloft_answers import not_found, unprocessable
 from destinations.sandbox.salesloft_fields import PEOPLE_ENTITY, Known
 from destinations.sandbox.salesloft_job_state import (
@@ -26,8 +25,6 @@ from destinations.sandbox.salesloft_job_state import (
 )
 from destinations.sandbox.salesloft_records import Writes, in_words
 from destinations.sandbox.salesloft_state import SalesloftState
-
-logger = logging.getLogger(__name__)
 
 GROUP = "Bulk jobs"
 SWITCHES = (
@@ -50,41 +47,19 @@ TYPES = ("person/upsert",)
 MOST_ROWS = 5000
 PORTION = 500
 FAIL, STUCK, LOST = "fail", "stuck", "lost"
-LONGEST_NAP = 30.0
 
 
-class Jobs:
+class Jobs(JobThread[Job]):
     """The jobs of one team. `known` is asked for whenever a portion is worked off."""
 
     def __init__(
         self, state: SalesloftState, faults: Faults, clock: Clock, known: Callable[[], Known]
     ) -> None:
+        super().__init__("sandbox-salesloft-jobs", faults, clock)
         self._state = state
         self._faults = faults
         self._clock = clock
         self._known = known
-        self._news = threading.Condition()
-        self._changes = 0
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="sandbox-salesloft-jobs", daemon=True)
-        faults.listeners.append(self.wake)
-        clock.listeners.append(self.wake)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the portion in hand; the rest waits in the state for the next start."""
-        with self._news:
-            self._stopping = True
-            self._news.notify_all()
-        self._thread.join()
-
-    def wake(self) -> None:
-        """Let the thread look anew at what there is to do."""
-        with self._news:
-            self._changes += 1
-            self._news.notify_all()
 
     # What the endpoints do
 
@@ -171,24 +146,7 @@ class Jobs:
 
     # The thread
 
-    def _run(self) -> None:
-        while not self._stopping:
-            changes = self._changes
-            # The state is never asked while the condition is held: a request may hold the state, and wake.
-            job, nap = self._next_due()
-            if job is None:
-                with self._news:
-                    if self._changes == changes and not self._stopping:
-                        self._news.wait(nap)
-                continue
-            try:
-                self._work(job)
-            except Exception:
-                logger.exception("The sandbox could not work on job %s.", job.id)
-                self._state.finish_job(job.id, now=self._clock.now())
-
     def _next_due(self) -> tuple[Job | None, float]:
-        """The job to work on now, or None and for how many seconds there is nothing to do."""
         able = [job for job in self._state.executing_jobs() if job.fate != STUCK]
         if not able or self._faults.flag("hold_jobs"):
             return None, LONGEST_NAP
@@ -211,6 +169,9 @@ class Jobs:
                 self._state.settle_job_rows(job.id, rows, now=now)
             else:
                 self._state.finish_job(job.id, now=now)
+
+    def _broke(self, job: Job) -> None:
+        self._state.finish_job(job.id, now=self._clock.now())
 
     def _apply(self, rows: list[JobRow], scopes: frozenset[str], now: float) -> None:
         writes = Writes(self._state, PEOPLE_ENTITY, [row.record for row in rows], self._known(), now)
