@@ -66,12 +66,17 @@ def stored_guards(sync: Sync) -> tuple[Guard, ...]:
     return tuple(_with_model(guard, names) for guard in sync.guards)
 
 
+def as_stored(guards: Sequence[Guard], team_id: int) -> list[Guard]:
+    """The guards with the ids of models in place of their names; what has ids already stays."""
+    names = [name for _, name in models_named(guards)]
+    found = QueryModel.objects.filter(team=team_id, name__in=names) if names else ()
+    ids = {model.name: str(model.public_id) for model in found}
+    return [dict(_with_model(guard, ids)) for guard in guards]
+
+
 def write_guards(sync: Sync, wanted: Wanted) -> None:
     """Store the guards and their lists, in the caller's transaction, with the sync's row locked."""
-    names = [name for _, name in models_named(wanted.guards)]
-    found = QueryModel.objects.filter(team=sync.team_id, name__in=names) if names else ()
-    ids = {model.name: str(model.public_id) for model in found}
-    sync.guards = [dict(_with_model(guard, ids)) for guard in wanted.guards]
+    sync.guards = as_stored(wanted.guards, sync.team_id)
     sync.save(update_fields=["guards", "updated_at"])
     used = {content["list"] for guard in sync.guards if "list" in (content := content_of(guard))}
     there = set(GuardKeys.objects.filter(sync=sync).values_list("name", flat=True))

@@ -37,7 +37,7 @@ class Aside:
     def add(self, cells: Sequence[Any]) -> None:
         """Lay the values of the next rows aside. ScratchFull where the disk has no room."""
         ends = array("Q")
-        pieces = [_text(cell).encode("utf-8", "backslashreplace") for cell in cells]
+        pieces = [aside_text(cell).encode("utf-8", "backslashreplace") for cell in cells]
         for piece in pieces:
             self._end += len(piece)
             ends.append(self._end)
@@ -96,5 +96,6 @@ def _moment(text: str) -> datetime:
     return found
 
 
-def _text(cell: object) -> str:
+def aside_text(cell: object) -> str:
+    """A value as it is laid aside; "" where it is empty."""
     return (canonical(cell) or "").strip()

@@ -177,7 +177,7 @@ class Watch:
         return lambda: {f: v for f, v in zip(self._fields, values, strict=True) if v is not None}
 
     def _source(self, row: tuple[Any, ...]) -> Values:
-        return lambda: self._mapper.source_values(row)
+        return lambda: self._mapper.source_values(row) | self._guards.seen(row)
 
     # Telling
 

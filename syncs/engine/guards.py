@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
+from destinations.contract import JSON
 from syncs.engine import mail_domains
 from syncs.engine.guard_columns import COLUMN, FIELD, Chunk, Look
 from syncs.engine.guard_conditions import Answer, Test, compile_conditions, look_of
@@ -20,6 +21,7 @@ from syncs.engine.guard_keys import digest, tidied
 from syncs.engine.guard_kinds import KINDS, Spec, content_of, kind_of, looks, name_of
 from syncs.engine.mail_domains import OwnLists
 from syncs.engine.mapping import Flaw, Mapped, MappingBroken, Shape
+from syncs.engine.plain import jsonable
 
 UNSURE = "guard_unsure"
 
@@ -73,6 +75,7 @@ class Guards:
         self.own = supplies.own
         self._columns = {name: at for at, name in enumerate(columns)}
         self._fields = {name: at + 2 for at, name in enumerate(shape.row_layout.fields)}
+        self._seen = {look.name for spec in specs for look in looks(spec) if look.kind == COLUMN}
         self._demand(specs)
         self._emails = [
             Look(FIELD, rule.field.key)
@@ -89,6 +92,10 @@ class Guards:
     def chunk(self, rows: Sequence[tuple[Any, ...]], mapped: Mapped) -> Chunk:
         """The rows as guards look at them."""
         return Chunk(rows, mapped.records, self._columns, self._fields)
+
+    def seen(self, row: tuple[Any, ...]) -> dict[str, JSON]:
+        """The row's values in the columns that guards look at, for people to read."""
+        return {name: jsonable(row[at]) for name, at in self._columns.items() if name in self._seen}
 
     def judge(self, chunk: Chunk, mapped: Mapped) -> Judged:
         """Who is held back. Where one guard holds a row back, another's doubt does not count."""

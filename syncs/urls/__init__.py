@@ -10,5 +10,6 @@ urlpatterns = [
     path("models/", include("syncs.urls.models")),
     path("destinations/", include("syncs.urls.destinations")),
     path("syncs/", include("syncs.urls.syncs")),
+    path("syncs/", include("syncs.urls.guards")),
     path("runs/", include("syncs.urls.runs")),
 ]

@@ -19,6 +19,7 @@ Stage = RejectedRow.Stage
 # What a problem is called above its rows. Others, an adapter's own, are called by their name.
 TITLES = {
     "duplicate": "Several rows for one record",
+    "guard_unsure": "A guard cannot tell",
     "empty": "An empty value that must not be empty",
     "gave_up": "No answer after several tries",
     "in_doubt": "It is not known whether they arrived",
@@ -51,6 +52,7 @@ TITLES = {
     "unknown_type": "A type that cannot be sent",
     "unlisted": "Not in the value map",
 }
+GUARD = "guard"
 MOST_GROUPS = 200
 
 
@@ -66,7 +68,12 @@ class Group:
 
     @property
     def title(self) -> str:
-        return title_of(self.problem)
+        return title_of(self.problem, self.field)
+
+    @property
+    def is_of_guard(self) -> bool:
+        """Whether a guard held these rows back: `field` is the guard's name then, and no field."""
+        return self.problem == GUARD
 
     @property
     def where(self) -> Q:
@@ -77,7 +84,9 @@ class Group:
         return (self.stage, self.problem, self.field)
 
 
-def title_of(problem: str) -> str:
+def title_of(problem: str, field: str = "") -> str:
+    if problem == GUARD and field:
+        return f"Held back by “{field}”"
     return TITLES.get(problem) or problem.replace("_", " ").capitalize()
 
 
@@ -104,6 +113,33 @@ def with_examples(run: Run, stages: Iterable[str]) -> list[Group]:
         for stage, problem, field, count, newest in groups
         if newest in examples
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one guard held back, or equal rows did: `count` of all, of which a run keeps the first."""
+
+    group: Group
+    count: int
+
+
+def held(run: Run) -> list[Held]:
+    """What was held back, by guards in their order, then for being equal. Two queries."""
+    groups = {
+        group.field if group.is_of_guard else "": group for group in with_examples(run, [Stage.HELD_BACK])
+    }
+    counts = {str(name): int(count) for name, count in run.held_by}
+    rest = run.held_back_count - sum(counts.values())
+    return [
+        Held(groups[name], count)
+        for name, count in [*counts.items(), ("", rest)]
+        if count > 0 and name in groups
+    ]
+
+
+def count_of_guard(run: Run, group: Group) -> int:
+    """How many rows the guard of a group held back in all; 0 for a group of another kind."""
+    return next((count for name, count in run.held_by if group.is_of_guard and name == group.field), 0)
 
 
 def page_of(

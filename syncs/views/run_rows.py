@@ -95,8 +95,11 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
     total = {name: count for name, _, count in tabs(run)}.get(kind, 0)
     of_stages = {"invalid": run.invalid_count, "rejected": run.rejected_count, "in_doubt": run.in_doubt_count}
     total = of_stages.get(stage, total)
+    held = kind == "held_back"
     return {
         "group": group,
+        "held": run_groups.held(run) if held and group is None and run.held_by else (),
+        "guard_total": run_groups.count_of_guard(run, group) if held and group is not None else 0,
         "stage": stage,
         "groups": groups,
         "rows": page.objects,
@@ -163,7 +166,7 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
         "section": "runs",
         "run": found.run,
         "row": found,
-        "title": run_groups.title_of(found.problem),
+        "title": run_groups.title_of(found.problem, found.field),
         "place": place,
         "values": values_of(found.payload),
         "is_source": found.stage == Stage.INVALID and found.problem not in MAPPED,

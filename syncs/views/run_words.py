@@ -12,6 +12,7 @@ from syncadmin.lib.shown import counted
 from syncs.engine.keys import companion_key, row_key
 from syncs.engine.lease import LASTS, RENEW_EVERY
 from syncs.models import LedgerEntry, RejectedRow, Run, WorkerBeat
+from syncs.views.run_groups import GUARD
 
 UNSERVED = timedelta(seconds=60)
 RENEWED_LATELY = timedelta(seconds=LASTS - 2 * RENEW_EVERY)  # what is left of a lease whose holder lives
@@ -139,6 +140,8 @@ def entry_of(row: RejectedRow) -> LedgerEntry | None:
 def next_try(row: RejectedRow, entry: LedgerEntry | None) -> str:
     """When the row will be tried again, as far as is known now. Needs its run and sync."""
     if row.stage == Stage.HELD_BACK:
+        if row.problem == GUARD:
+            return "It is not sent as long as the guard holds it back; each run looks at it again."
         return "It is not sent as long as an equal row is sent in its place."
     if row.stage == Stage.LEFT_BEHIND:
         return "There is nothing to send: the row itself has its new record."

@@ -18,11 +18,12 @@ from destinations import registry
 from destinations.contract import Mode, ObjectType
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.engine.guard_trial import Denied
 from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import MODES, mode_of
 from syncs.forms.syncs import ReviewForm
 from syncs.models import QueryModel
-from syncs.views import sync_save
+from syncs.views import never_sent, sync_save
 from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
 from syncs.views.sync_facts import Mapped, in_words
 from syncs.views.sync_run import show_changes
@@ -150,20 +151,23 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
         if request.POST.get("action") == "leave":
             return leave(request, work)
     finding = sync_save.examine(work)
-    run = None
+    run, denied = None, Denied()
     if request.method == "POST":
         form = ReviewForm(request.POST, asks_again=bool(finding.again))
         if form.is_valid() and sync_save.is_taken(form.cleaned_data["name"], work):
             form.add_error("name", "The team already has a sync with this name.")
-        if form.is_valid() and finding.goal is not None and not work.has_conflict:
+        goal = finding.goal
+        if form.is_valid() and goal is not None and not work.has_conflict:
+            denied = never_sent.ask_of_goal(request, work.sync, work.model, goal)
+        if form.is_valid() and goal is not None and not (work.has_conflict or denied.uncovered):
             try:
-                saved = sync_save.save(finding.goal, work, based_on=work.draft.based_on, author=request.user)
+                saved = sync_save.save(goal, work, based_on=work.draft.based_on, author=request.user)
             except sync_save.RunUnderWay as error:
                 run = error.run
             except sync_save.NameTaken:
                 form.add_error("name", "The team already has a sync with this name.")
             except sync_save.ChangedMeanwhile:
-                return redirect(work.url("review"))
+                return redirect(work.url("meanwhile"))
             else:
                 messages.success(request, f"{saved.name} is saved. {finding.said}".strip())
                 if request.POST.get("action") == "show":
@@ -177,6 +181,7 @@ def sync_review(request: TeamRequest, work: Work) -> HttpResponse:
         form=form,
         finding=finding,
         run=run,
+        denied=denied,
         mode=MODES[mode] if (mode := mode_of(wanted.mode)) else ("", ""),
         mapped=_in_words(work, finding.rows),
         target=work.target,

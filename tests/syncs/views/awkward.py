@@ -13,8 +13,19 @@ from destinations.models import Connection
 from destinations.sandbox.running import Sandbox
 from syncadmin.teams.models import Team, User
 from syncs.configuration import versions
+from syncs.configuration.guard_save import mark_of
 from syncs.engine.run import finish_here, start
-from syncs.models import Batch, FieldMapping, QueryModel, RejectedRow, Run, Source, Sync, SyncDraft
+from syncs.models import (
+    Batch,
+    FieldMapping,
+    MailDomain,
+    QueryModel,
+    RejectedRow,
+    Run,
+    Source,
+    Sync,
+    SyncDraft,
+)
 from syncs.urls import urlpatterns
 from tests.syncs.engine.scene import make_connection, write_csv
 
@@ -101,6 +112,13 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
             },
             based_on=sync.updated_at if of_sync else None,
         )
+    guards = [
+        {"name": awkward(100, "guard "), "hold_back": {"all": [{"column": COLUMN, "is": VALUE[:500]}]}},
+        {"send_only": {"any": [{"field": FIELD, "in": [awkward(300), "x"]}]}},
+        {"never_send": {"keys": [VALUE[:500]], "by_list_alone": [VALUE[:500]]}},
+    ]
+    Sync.objects.filter(pk=sync.pk).update(guards=guards)
+    MailDomain.objects.create(team=team, domain=f"{'w' * 240}.example", verdict="blocked")
     batch = Batch.objects.filter(run=run).first()
     return {
         "source": [source.public_id],
@@ -109,6 +127,8 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
         "sync": [sync.public_id],
         "run": [run.public_id, stopped.public_id],
         "row": list(RejectedRow.objects.filter(run=run).values_list("public_id", flat=True)),
+        "guard": [mark_of([guard]) for guard in guards],
+        "guard_kind": ["hold_back", "suppressed", "keep_first"],
         "key": list(registry.adapters()),
         "kind": ["postgres", "duckdb", "upload"],
         "batch": [batch.number if batch else 0],
@@ -118,6 +138,7 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
 
 
 QUERIES = {
+    "sync_guards": ["?try=1"],
     "run_rows": [f"?show={show}" for show in ("arrived", "unchanged", "attention", "held_back", "waiting")]
     + ["?show=attention&stage=invalid"],
     "runs": ["?status=stopped", "?rows=arrived&period=24h", "?since=x"],
