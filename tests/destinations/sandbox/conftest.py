@@ -1,26 +1,37 @@
 """A running sandbox, and a client that holds every answer against the published facts."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 import requests
 
 from destinations.sandbox.running import API_KEY, Sandbox, running_sandbox, running_service
 from destinations.sandbox.salesloft import Salesloft
-from tests.destinations.openapi import load
+from tests.destinations.openapi import Facts, load
 
 UNPUBLISHED = (502, 503, 504)
 
+T = TypeVar("T")
 
-class Api:
-    """Calls a sandbox as an integration would. Answers must be as the vendor's document says."""
+
+class Client:
+    """Calls a look-alike as an integration would, with its published facts at hand."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.session = requests.Session()
         self.session.trust_env = False
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> requests.Response:
+        return self.call("POST", path, body, **more)
+
+    def put(self, path: str, body: Any = None, **more: Any) -> requests.Response:
+        return self.call("PUT", path, body, **more)
 
     def call(
         self,
@@ -32,20 +43,33 @@ class Api:
         checked: bool = True,
         **more: Any,
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {key}"}
-        answer = self.session.request(
-            method, self.url + path, json=body, headers=headers, timeout=more.pop("timeout", 10), **more
-        )
+        """The answer, which is as the vendor's document says; `checked`: if it is to be looked at."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        more = {"timeout": 10, **more}
+        answer = self.session.request(method, self.url + path, json=body, headers=headers, **more)
         if checked and answer.status_code not in UNPUBLISHED:
-            facts = load("qualified" if path.startswith("/v2/") else "qualified_per_object")
-            facts.check_answer(method, path, answer.status_code, answer.json())
+            answered = answer.json() if answer.content else None
+            self.facts(path).check_answer(method, path, answer.status_code, answered)
         return answer
 
-    def get(self, path: str, **more: Any) -> requests.Response:
-        return self.call("GET", path, **more)
+    def facts(self, path: str) -> Facts:
+        """What is published of a path."""
+        raise NotImplementedError
 
-    def post(self, path: str, body: Any = None, **more: Any) -> requests.Response:
-        return self.call("POST", path, body, **more)
+    def until(self, look: Callable[[], T | None], what: str) -> T:
+        """Look again and again until there is something."""
+        for _ in range(6000):
+            if (found := look()) is not None:
+                return found
+            time.sleep(0.005)
+        raise AssertionError(f"{what} did not end.")
+
+
+class Api(Client):
+    """Calls the look-alike of Qualified."""
+
+    def facts(self, path: str) -> Facts:
+        return load("qualified" if path.startswith("/v2/") else "qualified_per_object")
 
     def submit(self, *items: dict[str, Any]) -> str:
         """Submit a bulk job of these items; its id."""
@@ -56,12 +80,12 @@ class Api:
 
     def finished(self, job: str) -> dict[str, Any]:
         """Poll a job until it is final; the job."""
-        for _ in range(1000):
+
+        def look() -> dict[str, Any] | None:
             found: dict[str, Any] = self.get(f"/v2/bulk/{job}").json()["job"]
-            if found["status"] in ("completed", "failed"):
-                return found
-            time.sleep(0.005)
-        raise AssertionError(f"Job {job} did not finish.")
+            return found if found["status"] in ("completed", "failed") else None
+
+        return self.until(look, f"Job {job}")
 
     def run(self, *items: dict[str, Any]) -> dict[str, Any]:
         """Submit these items and wait; the finished job."""
@@ -93,42 +117,18 @@ def api(sandbox: Sandbox) -> Iterator[Api]:
         yield client
 
 
-class SalesloftApi:
-    """Calls the look-alike of Salesloft. What it accepts and what it answers must be as published."""
+class SalesloftApi(Client):
+    """Calls the look-alike of Salesloft. What it accepts must be as published, too."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.session = requests.Session()
-        self.session.trust_env = False
+    def facts(self, path: str) -> Facts:
+        return load("salesloft")
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        key: str = API_KEY,
-        checked: bool = True,
-        timeout: float = 10,
-    ) -> requests.Response:
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         """`path` is that of the reference, without `/v2`."""
-        path, facts = f"/v2{path}", load("salesloft")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=timeout)
-        if checked and answer.status_code not in UNPUBLISHED:
-            facts.check_answer(method, path, answer.status_code, answer.json() if answer.content else None)
-        if checked and answer.ok:
-            facts.check_request(method, path, body)
+        answer = super().call(method, f"/v2{path}", body, **more)
+        if more.get("checked", True) and answer.ok:
+            self.facts(path).check_request(method, f"/v2{path}", body)
         return answer
-
-    def get(self, path: str, **more: Any) -> requests.Response:
-        return self.call("GET", path, **more)
-
-    def post(self, path: str, body: Any = None, **more: Any) -> requests.Response:
-        return self.call("POST", path, body, **more)
-
-    def put(self, path: str, body: Any = None, **more: Any) -> requests.Response:
-        return self.call("PUT", path, body, **more)
 
     def data(self, path: str, **more: Any) -> Any:
         """What a GET holds in its envelope."""
@@ -165,11 +165,11 @@ class SalesloftApi:
         """Open, fill and start a job, and wait until it is done; its id."""
         job = self.open_job(*rows)
         self.put(f"/bulk_jobs/{job}", {"ready_to_execute": True})
-        for _ in range(1000):
-            if self.data(f"/bulk_jobs/{job}")["state"] == "done":
-                return job
-            time.sleep(0.005)
-        raise AssertionError(f"Job {job} was not done.")
+
+        def look() -> int | None:
+            return job if self.data(f"/bulk_jobs/{job}")["state"] == "done" else None
+
+        return self.until(look, f"Job {job}")
 
 
 def ann(email: str = "ann@acme.test", **fields: Any) -> dict[str, Any]:
