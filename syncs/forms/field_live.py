@@ -117,7 +117,7 @@ def live(rule: Rule, samples: Samples, *, is_whole: bool = True) -> Live:
     return Live(
         tuple(_line(row, one, samples, is_whole=is_whole) for row, one in traced),
         empties if is_whole else (),
-        tuple(common) if is_whole else (),
+        tuple(common) if is_whole and not rule.is_fixed else (),
         len(reasons) - len(common),
         len(tried),
         sent,
@@ -160,6 +160,9 @@ Tried = list[tuple[int, Traced]]
 
 def _tried(rule: Rule, samples: Samples, chosen: Sequence[int]) -> tuple[Tried, Tried]:
     """The chosen rows, and with them all others that there is time for."""
+    if rule.is_fixed:
+        found = _chunks(rule, samples, chosen)
+        return found, found
     first = set(chosen)
     found = _chunks(rule, samples, [*chosen, *(at for at in range(len(samples.rows)) if at not in first)])
     return found[: min(len(chosen), len(found))], found

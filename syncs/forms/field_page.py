@@ -62,9 +62,13 @@ def shown_steps(specs: Sequence[JSON], *, quiet: Iterable[int] = ()) -> list[Sho
     return [_step(specs, at, with_faults=at not in silent) for at in range(len(specs))]
 
 
+def wrong_steps(specs: Sequence[JSON]) -> list[int]:
+    """The steps that cannot be used."""
+    return [at for at, spec in enumerate(specs) if step_faults(spec)]
+
+
 def first_wrong(specs: Sequence[JSON]) -> int | None:
-    """The first step that cannot be used."""
-    return next((at for at, spec in enumerate(specs) if step_faults(spec)), None)
+    return next(iter(wrong_steps(specs)), None)
 
 
 def _step(specs: Sequence[JSON], at: int, *, with_faults: bool) -> ShownStep:

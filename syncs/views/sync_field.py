@@ -5,6 +5,7 @@ and not kept: whoever leaves then has not decided yet.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from django.shortcuts import redirect
 
 from syncadmin.teams.access import TeamRequest
 from syncs.forms.field_form import FieldForm
-from syncs.forms.field_page import first_wrong
+from syncs.forms.field_page import wrong_steps
 from syncs.forms.sync_rows import Row, stored_rows
 from syncs.views.field_context import context_of, errors_of, list_values
 from syncs.views.sample_rows import SampleRows, sample_rows
@@ -60,8 +61,8 @@ def sync_field(request: TeamRequest, work: Work, row: int) -> HttpResponse:
     asides = {**work.content.get("asides", {}), _name(rows[at], at): form.aside}
     work.save(rows=rows, asides={name: aside for name, aside in asides.items() if aside})
     if action in LEAVING:
-        if action == "done" and _is_wrong(work, rows[at], form, samples):
-            return _page(request, work, rows[at], form, samples, at=at, is_quiet=False)
+        if action == "done" and (wrong := _wrong(work, rows[at], form, samples)):
+            return _page(request, work, rows[at], form, samples, at=at, is_quiet=False, mend=wrong)
         return redirect(f"{work.url('mapping')}#row-{at}")
     query = {"focus": form.focus, "new": "" if form.new is None else form.new}
     asked = urlencode({"tried": 1} | {name: told for name, told in query.items() if told != ""})
@@ -78,16 +79,25 @@ def _page(
     at: int,
     is_quiet: bool,
     new: int | None = None,
+    mend: Sequence[tuple[str, str]] = (),
 ) -> HttpResponse:
     shown = context_of(work, row, form, samples, at=at, is_quiet=is_quiet, new=new)
-    return page(request, work, "mapping", template="syncs/syncs/field.html", stamp=_stamp(row), **shown)
+    shown |= {"stamp": _stamp(row), "mend": mend}
+    return page(request, work, "mapping", template="syncs/syncs/field.html", **shown)
 
 
-def _is_wrong(work: Work, row: Row, form: FieldForm, samples: SampleRows) -> bool:
-    """Whether something is left to mend on this page; which field is filled is chosen in the mapping."""
-    if form.source.has_steps and first_wrong(form.steps) is not None:
-        return True
-    return bool(errors_of(work, row, samples, is_quiet=False).keys() - {"field"})
+def _wrong(work: Work, row: Row, form: FieldForm, samples: SampleRows) -> list[tuple[str, str]]:
+    """What is left to mend on this page: where it stands there, and what it is called.
+
+    Which field is filled is chosen in the mapping.
+    """
+    errors = errors_of(work, row, samples, is_quiet=False)
+    steps = wrong_steps(form.steps) if form.source.has_steps else []
+    return [
+        *([("source-head", "where it comes from")] if {"source", "value"} & errors.keys() else []),
+        *((f"step-{at}", f"step {at + 1}") for at in steps),
+        *([("empty-head", "what an empty value means")] if "empty" in errors else []),
+    ]
 
 
 def _place(rows: list[Row], row: int, request: TeamRequest) -> int:

@@ -129,6 +129,8 @@ def test_a_column_that_is_gone_is_told_as_a_run_tells_it() -> None:
 
 def test_a_fixed_value_is_shown_once() -> None:
     assert shown(Rule(NAME, value="x"), "a", "b") == [("1", '"x"')]
+    wrong = live(Rule(Field("age", "Age", Kind.NUMBER), value="x"), samples("a", "b"))
+    assert (len(wrong.lines), wrong.misfits, wrong.tried_count) == (1, (), 1)
 
 
 def test_what_reaches_a_value_map_is_listed_by_how_often() -> None:

@@ -146,6 +146,7 @@ def test_an_error_stands_at_its_step_and_keeps_what_was_typed(field):
     field.post(action="add", add_verb="round")
     text = field.says(action="done", step_0_digits="two")
     assert "0 to 15" in told(text, "step-0-errors")[:200]
+    assert '<a href="#step-0">step 1</a>' in text
     assert 'value="two"' in text
     assert "Step 1 must be mended" in told(text)
     assert 'value="two"' in field.get()
