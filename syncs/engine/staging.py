@@ -23,7 +23,7 @@ from typing import NamedTuple, Self
 from uuid import uuid4
 
 BUCKETS = 256
-SPILL_AT = 65_536  # headers held in memory before they go to their files
+SPILL_AT = 16_384  # headers held in memory before they go to their files: so few stay in the cache
 SPAN_ROWS = 7_000  # about what one comparison holds: in the processor's cache, a third faster than 20,000
 YOUNG_SECONDS = 5.0  # a folder may be this old before its lock is there
 
@@ -70,16 +70,16 @@ class _Buckets:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]  # (offset, length)
+        self._pieces = [array("Q") for _ in range(BUCKETS)]  # of each piece offset and length
         self._end = 0
 
-    def append(self, pieces: Iterable[bytes | bytearray]) -> None:
+    def append(self, pieces: Iterable[bytes]) -> None:
         """A piece for each bucket, in their order; empty ones cost nothing."""
         with self._path.open("ab") as file:
             for known, piece in zip(self._pieces, pieces, strict=True):
                 if piece:
                     file.write(piece)
-                    known.append((self._end, len(piece)))
+                    known.extend((self._end, len(piece)))
                     self._end += len(piece)
 
     def read(self, first: int, last: int) -> Iterator[bytes]:
@@ -89,7 +89,8 @@ class _Buckets:
             return
         with self._path.open("rb", buffering=0) as file:
             for known in self._pieces[first : last + 1]:
-                yield b"".join(os.pread(file.fileno(), length, offset) for offset, length in known)
+                places = zip(known[::2], known[1::2], strict=True)
+                yield b"".join(os.pread(file.fileno(), length, offset) for offset, length in places)
 
 
 class Staging:
@@ -100,10 +101,10 @@ class Staging:
         self._lines_path = self._folder / "lines"
         self._spilled_heads = _Buckets(self._folder / "heads")
         self._spilled_matches = _Buckets(self._folder / "matches")
-        self._heads = [bytearray() for _ in range(BUCKETS)]
-        self._matches = [bytearray() for _ in range(BUCKETS)]
-        self._to_head = [piece.extend for piece in self._heads]
-        self._to_match = [piece.extend for piece in self._matches]
+        self._heads: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+        self._matches: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+        self._to_head = [held.append for held in self._heads]
+        self._to_match = [held.append for held in self._matches]
         self._sizes = [0] * BUCKETS
         self._pending = 0
         self._end = 0
@@ -137,18 +138,17 @@ class Staging:
         positions: Sequence[int],
         lines: Sequence[bytes],
     ) -> None:
-        """Stage records. ScratchFull where the disk has no room."""
+        """Stage records, their lines as of `extract.lines_of`. ScratchFull where the disk has no room."""
         lengths = list(map(len, lines))
         offsets = list(accumulate(lengths, initial=self._end))
         self._end = offsets.pop()
         with room():
             self._lines.write(b"".join(lines))
-            add = self._to_head
-            for head in map(_HEADER.pack, keys, fingerprints, matches, positions, offsets, lengths):
-                add[head[0]](head)  # the key comes first
-            add = self._to_match
-            for match in matches:
-                add[match[0]](match)
+            to_head, to_match = self._to_head, self._to_match
+            heads = map(_HEADER.pack, keys, fingerprints, matches, positions, offsets, lengths)
+            for head, match in zip(heads, matches, strict=True):
+                to_head[head[0]](head)  # the key comes first
+                to_match[match[0]](match)
             self._pending += len(keys)
             if self._pending >= SPILL_AT:
                 self._spill()
@@ -156,7 +156,7 @@ class Staging:
     def add_present(self, keys: Sequence[bytes], positions: Sequence[int]) -> None:
         """Note rows that are in the model but cannot be sent: they have no record, yet they did not leave."""
         for key, position in zip(keys, positions, strict=True):
-            self._heads[key[0]].extend(_HEADER.pack(key, 0, b"", position, 0, 0))
+            self._heads[key[0]].append(_HEADER.pack(key, 0, b"", position, 0, 0))
         self._pending += len(keys)
 
     def finish(self) -> None:
@@ -206,17 +206,19 @@ class Staging:
     def _packed(self, span: Span) -> bytes:
         held = self._heads[span.first : span.last + 1]
         spilled = self._spilled_heads.read(span.first, span.last)
-        return b"".join(chain.from_iterable(zip(spilled, held, strict=True)))
+        return b"".join(
+            chain.from_iterable((piece, *heads) for piece, heads in zip(spilled, held, strict=True))
+        )
 
     def line(self, entry: Entry) -> bytes:
-        """A staged record's JSON."""
-        return os.pread(self._reading, entry.length, entry.offset)
+        """A staged record's JSON, without its frame; none of a row that is present and no more."""
+        return os.pread(self._reading, max(0, entry.length - 3), entry.offset + 1)
 
     def repeated_matches(self) -> set[bytes]:
         """Digests of upsert keys that more than one record has."""
         repeated: set[bytes] = set()
         for spilled, held in zip(self._spilled_matches.read(0, BUCKETS - 1), self._matches, strict=True):
-            found = array("q", spilled + held)  # numbers are compared faster than bytes
+            found = array("q", b"".join((spilled, *held)))  # numbers are compared faster than bytes
             if len(set(found)) < len(found):
                 seen: set[bytes] = set()
                 for (match,) in _MATCH.iter_unpack(found.tobytes()):
@@ -225,16 +227,15 @@ class Staging:
 
     def _spill(self) -> None:
         self._count_held()
-        self._spilled_heads.append(self._heads)
-        self._spilled_matches.append(self._matches)
-        for piece in (*self._heads, *self._matches):
-            piece.clear()
+        self._spilled_heads.append(map(b"".join, self._heads))
+        self._spilled_matches.append(map(b"".join, self._matches))
+        for held in (*self._heads, *self._matches):
+            held.clear()
         self._pending = 0
 
     def _count_held(self) -> None:
         """Add what is held in memory to the sizes of the buckets."""
-        held = (len(piece) // _HEADER.size for piece in self._heads)
-        self._sizes = [size + more for size, more in zip(self._sizes, held, strict=True)]
+        self._sizes = [size + len(heads) for size, heads in zip(self._sizes, self._heads, strict=True)]
 
 
 class room:

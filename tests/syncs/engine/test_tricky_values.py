@@ -16,7 +16,7 @@ import pytest
 from destinations.contract import Companion, Field, Kind, Option
 from syncs.engine import keys
 from syncs.engine.batches import Payload, Planned, write
-from syncs.engine.extract import lines_of
+from syncs.engine.extract import bare, lines_of
 from syncs.engine.mapping import ATTENTION, CLEAR, DEFAULT, LEAVE, Mapped, Mapper, Rule, Shape
 from syncs.engine.plain import is_broken
 from syncs.engine.values import cast_column
@@ -223,7 +223,7 @@ def test_what_is_sent_and_what_is_shown_can_always_be_written(field: Field) -> N
     fit = [at for at in range(len(TRICKY)) if at not in mapped.flaws]
     lines = lines_of([mapped.records[at] for at in fit])
     prints = keys.fingerprints(lines, keys.layout_seed([]))
-    batch = [Planned(b"k" * 16, line, one) for line, one in zip(lines, prints, strict=True)]
+    batch = [Planned(b"k" * 16, bare(line), one) for line, one in zip(lines, prints, strict=True)]
     payload = Payload(write(batch, mapper.shape.row_layout))
 
     assert len(payload) == len(fit) == len(lines)
