@@ -81,7 +81,7 @@ def run_diff(request: TeamRequest, run: UUID) -> HttpResponse:
         return redirect("run", request.team.slug, found.public_id)
     place = run_words.place_of(found)
     shown: dict[str, Any] = {
-        "section": "runs",
+        "section": "syncs",
         "run": found,
         "place": place,
         "sentence": run_words.sentence(found, place),

@@ -57,7 +57,7 @@ def run_diff_there(request: TeamRequest, run: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("run_diff", request.team.slug, dry_run.public_id)
     place = run_words.place_of(dry_run)
-    shown: dict[str, Any] = {"section": "runs", "run": dry_run, "place": place, "sample": SAMPLE}
+    shown: dict[str, Any] = {"section": "syncs", "run": dry_run, "place": place, "sample": SAMPLE}
     lines = _sample(dry_run, request)
     try:
         seen = _look(dry_run, lines)

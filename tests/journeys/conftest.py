@@ -138,6 +138,7 @@ def filled(site: Installation) -> str:
     for command in (
         ("apply", str(document)),
         ("run", "people-to-leads", "--team", slug),
+        ("run", "people-to-leads", "--team", slug, "--dry-run", "--full"),
         ("run", "companies", "--team", slug),
     ):
         done = site.manage(*command)

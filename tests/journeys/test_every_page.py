@@ -105,6 +105,7 @@ def test_the_pages_of_a_team_at_work(visit: Visit, filled: str):
 
     assert faults(alice, noted()) == []
     assert len({kind_of(page).split("?")[0] for page in pages}) >= 35, pages
+    assert all(any(part in page for page in pages) for part in ("/changes/", "/row/")), pages
 
 
 def test_the_pages_of_a_team_that_begins(alice: Visitor, acme: str):
