@@ -120,6 +120,7 @@ def test_the_page_tells_the_field_and_what_becomes_of_real_rows(field):
 
 def test_steps_are_added_typed_moved_and_removed(field):
     text = field.says(action="add", add_verb="replace")
+    assert f'action="{field.url()}"' in text  # so that a fragment of this address takes no focus away
     assert re.search(r'id="step-0-old"[^>]* autofocus', text)
     assert 'id="step-0-error"' not in text
     text = field.says(action="try", step_0_old="Ada", step_0_new="Eva")
