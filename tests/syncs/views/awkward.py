@@ -176,6 +176,6 @@ def pages(client: Client, team: str, names: dict[str, list[Any]]) -> dict[str, s
         assert answer.status_code in {200, 302, 404, 405}, address
         if answer.status_code == 200 and not answer.streaming:
             found[address] = answer.content.decode()
-        if answer.status_code == 404:  # a row of the other run; a way to sign in that the service has not
-            assert "/runs/" in address or "/destinations/" in address, address
+        if answer.status_code == 404:  # of another run, or of none; a way to sign in that the service has not
+            assert any(part in address for part in ("/runs/", "/row/sent/", "/destinations/")), address
     return found
