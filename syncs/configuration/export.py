@@ -1,7 +1,7 @@
 """A team's configuration as a document without secrets: applying it, variables set, changes nothing."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -141,9 +141,14 @@ def _limits(connection: Connection) -> dict[str, JSON]:
     return limits
 
 
-def definition_of(sync: Sync) -> dict[str, Any]:
-    """What the document says of one sync, with its name and without the switch `paused`."""
+def definition_of(sync: Sync, mappings: Iterable[FieldMapping] | None = None) -> dict[str, Any]:
+    """What the document says of one sync, with its name and without the switch `paused`.
+
+    `mappings` stand in for those that are stored.
+    """
     told = _sync(sync, with_digests=False)
+    if mappings is not None:
+        told["mapping"] = {mapping.field: _filling(mapping) for mapping in mappings}
     return {"name": sync.name} | {key: value for key, value in told.items() if key != "paused"}
 
 

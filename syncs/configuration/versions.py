@@ -15,7 +15,7 @@ def keep(sync: Sync, *, author: User | None, origin: str = Origin.PAGES) -> Sync
     In the transaction of the save, after everything is written, with the sync's row locked.
     """
     last = latest(sync)
-    definition, refs = definition_of(sync), _refs(sync)
+    definition, refs = definition_of(sync), refs_of(sync)
     if last is not None and same(meaning(last.definition, last.refs), meaning(definition, refs)):
         return None
     return SyncVersion.objects.create(
@@ -39,5 +39,6 @@ def latest(sync: Sync) -> SyncVersion | None:
     return SyncVersion.objects.filter(sync=sync).order_by("-number").first()
 
 
-def _refs(sync: Sync) -> dict[str, str]:
+def refs_of(sync: Sync) -> dict[str, str]:
+    """The public ids of what a definition names."""
     return {"model": str(sync.model.public_id), "connection": str(sync.connection.public_id)}

@@ -160,14 +160,13 @@ def _field(was: Filling, shall: Filling) -> Iterator[str]:
             yield f"now from {source_told(shall)} instead of {source_told(was)}"
     if not same(list(was.steps), list(shall.steps)):
         yield from _steps(was.steps, shall.steps)
-    if (was.empty, shown(was.default)) != (shall.empty, shown(shall.default)):
+    if was.empty != shall.empty or not same(was.default, shall.default):
         yield f"if it is empty: {_empty(shall)} instead of {_empty(was)}"
 
 
 def _empty(one: Filling) -> str:
     words = {policy.value: words for policy, words in EMPTY.items()}
-    text = words.get(one.empty, one.empty)
-    text = text[:1].lower() + text[1:]
+    text = f"“{words.get(one.empty, one.empty)}”"
     return f"{text}, {quoted(shown(one.default))}" if one.empty == "default" else text
 
 

@@ -4,7 +4,9 @@ An estimate looks at the first rows of the model, for as long as somebody waits 
 """
 
 import time
+from copy import copy
 from dataclasses import dataclass, field
+from math import floor, log10
 from zoneinfo import ZoneInfo
 
 from destinations.contract import Mode
@@ -65,7 +67,7 @@ def outlook(goal: SyncGoal, model: QueryModel) -> Outlook:
 def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: int) -> Outlook:
     try:
         after = shape_of(
-            _as_wanted(goal, sync, model), told_next(sync), mapping_rows(sync, goal.draft.mapping)
+            as_wanted(goal, sync, model), told_next(sync), mapping_rows(sync, goal.draft.mapping)
         )
         before = shape_of(sync, told_next(sync))
     except MappingBroken as broken:
@@ -142,13 +144,19 @@ def _told(seen: Compared, sent: int, *, is_all: bool, told: list[str]) -> Outloo
             f"About {of_rows(other)} would be sent by the next run: so many of {looked} come out otherwise."
         )
         return Outlook(said, count=other, more=told, warnings=warnings)
-    count = max(other, round(sent * other / seen.rows))
+    count = max(other, _roughly(sent * other / seen.rows))
     said = (
         f"About {of_rows(count)} would be sent by the next run: in {looked} {other:,} come out otherwise, "
         f"and {sent:,} were sent so far."
     )
     told.append("This is an estimate: the other rows may not be like the first ones.")
     return Outlook(said, count=count, is_estimate=True, more=told, warnings=warnings)
+
+
+def _roughly(number: float) -> int:
+    """To two digits: an estimate is no better."""
+    whole = round(number)
+    return round(whole, 1 - floor(log10(whole))) if whole >= 100 else whole
 
 
 def _of_model(sync: Sync, after: Shape, model: QueryModel) -> Outlook:
@@ -197,13 +205,12 @@ def _sent(sync: Sync, *, part: int) -> int:
     return entries.filter(fingerprint__isnull=False).count()
 
 
-def _as_wanted(goal: SyncGoal, sync: Sync, model: QueryModel) -> Sync:
-    """The sync as it would be, not saved."""
-    draft = goal.draft
-    connection = goal.connection.existing or sync.connection
-    wanted = Sync(pk=sync.pk, team_id=sync.team_id, name=goal.name, model=model, connection=connection)
+def as_wanted(goal: SyncGoal, sync: Sync, model: QueryModel) -> Sync:
+    """The sync as it would be, without its mapping; not saved."""
+    wanted, draft = copy(sync), goal.draft
+    wanted.name, wanted.model, wanted.keep_records = goal.name, model, goal.keep_records
+    wanted.connection = goal.connection.existing or sync.connection
     wanted.object_key, wanted.mode, wanted.upsert_key = draft.object, draft.mode, draft.upsert_key
-    wanted.last_run_number = sync.last_run_number
     return wanted
 
 

@@ -1,11 +1,13 @@
 """Whether a sync in work can be saved, and saving it: by the checks and writes of the configuration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
+from destinations.contract import Field
 from syncadmin.teams.models import User
 from syncs.configuration import versions
 from syncs.configuration.checks import (
@@ -17,17 +19,19 @@ from syncs.configuration.checks import (
     target_faults,
 )
 from syncs.configuration.document import SyncPart
-from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal
+from syncs.configuration.export import definition_of
+from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
 from syncs.configuration.guard_reading import Wanted
 from syncs.configuration.guards import look_faults_of, looked_at, stored_guards
 from syncs.configuration.write import write_sync
 from syncs.forms.sync_rows import Row, fillings, put_faults
 from syncs.forms.sync_words import rows, sentence
-from syncs.models import Run, Sync
+from syncs.forms.version_words import Change, Saved, changes
+from syncs.models import QueryModel, Run, Sync
 from syncs.views.sync_columns import Columns, describe
 from syncs.views.sync_draft import Work, refresh_fields
 from syncs.views.sync_facts import sent_count
-from syncs.views.sync_outlook import Outlook, outlook
+from syncs.views.sync_outlook import Outlook, as_wanted, outlook
 
 
 class ChangedMeanwhile(Exception):
@@ -57,7 +61,7 @@ class Finding:
     wrong: dict[str, list[str]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     goal: SyncGoal | None = None
-    changes: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     again: str = ""
     again_count: int = 0
     outlook: Outlook | None = None
@@ -134,9 +138,7 @@ def examine(work: Work) -> Finding:
         return finding
     finding.goal = goal
     if work.sync is not None:
-        finding.changes = goal.changes()
-        if goal.name != work.sync.name:
-            finding.changes.insert(0, f"name: {work.sync.name} → {goal.name}")
+        finding.changes = _told(goal, work.sync, model, work.fields or ())
         finding.again = goal.new_generation
         if finding.again:
             finding.again_count = sent_count(work.sync)
@@ -199,6 +201,15 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
         paused=paused,
         guards=Wanted(stored_guards(sync) if sync is not None else ()),
     )
+
+
+def _told(goal: SyncGoal, sync: Sync, model: QueryModel, fields: Sequence[Field]) -> list[Change]:
+    """What differs from the stored sync, as it will be told of the version."""
+    wanted = as_wanted(goal, sync, model)
+    now = Saved(definition_of(sync), versions.refs_of(sync))
+    rows = mapping_rows(sync, goal.draft.mapping)
+    then = Saved(definition_of(wanted, rows), versions.refs_of(wanted))
+    return changes(now, then, {one.key: one.label for one in fields})
 
 
 def _with_mapping(draft: Draft, mapping: tuple[Filling, ...]) -> Draft:

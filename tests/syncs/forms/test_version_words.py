@@ -69,7 +69,7 @@ def told(before: Any, after: Any) -> list[str]:
         (
             "job",
             {"column": "job", "empty": {"default": "none"}},
-            "changed: if it is empty: use a default, “none” instead of leave the field as it is there",
+            "changed: if it is empty: “Use a default”, “none” instead of “Leave the field as it is there”",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_every_save_keeps_a_version_with_its_author_and_what_changed(page, sync)
     assert versions(sync) == [(1, "nobody is known"), (2, "alice@example.com"), (3, "alice@example.com")]
     seen = text_of(page.get("sync_versions", sync.public_id))
     assert "First Name first_name changed now from column note instead of column first_name" in seen
-    assert "if it is empty: clear the field there instead of leave the field as it is there" in seen
+    assert "if it is empty: “Clear the field there” instead of “Leave the field as it is there”" in seen
     assert "Title title added filled by column title" in seen
     assert seen.index("Version 3") < seen.index("Version 2") < seen.index("As it was when versions were")
 
@@ -155,7 +155,7 @@ def test_going_back_is_looked_at_before_it_is_saved(page, sync):
     assert answer.url == reverse("sync_edit", args=["acme", sync.public_id])
     review = text_of(page.get("sync_edit", sync.public_id))
     assert "Version 2 stands below" in review
-    assert "name: renamed → leads" in review
+    assert "Name changed leads instead of renamed" in review
     assert sync.mappings.count() == 2
 
     save(page, sync)

@@ -317,7 +317,7 @@ def edit_mapping(page: Browser, sync: Sync, *rows: dict[str, str]) -> Any:
 def test_editing_the_mapping_tells_what_changes_and_saves_it(page, sync):
     title = {"source": "column:title", "field": "field:title"}
     assert edit_mapping(page, sync, EMAIL, FIRST, title).status_code == 302
-    assert "mapping: title: nothing → title" in page.get("sync_edit", sync.public_id)
+    assert "filled by column title" in page.get("sync_edit", sync.public_id)
     assert "changes to this sync that are not saved" in page.get("sync", sync.public_id)
     page.post("sync_edit", sync.public_id, name=sync.name, keep_records="on", action="save")
     assert sync.mappings.filter(field="title", column="title").exists()
