@@ -8,6 +8,7 @@ from syncadmin.teams.models import Team
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import Document
 from syncs.configuration.examine import examine_bystanders, examine_models, examine_runs, examine_syncs
+from syncs.configuration.examine_never import examine_never
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.configuration.resolve import Resolver
@@ -37,6 +38,7 @@ def make(document: Document, problems: Iterable[Problem]) -> Plan:
     goals.resolve(document)
     examine_models(desk, goals)
     examine_syncs(desk, goals)
+    examine_never(desk, goals)
     examine_runs(desk, goals)
     bystanders = examine_bystanders(desk, goals)
     if desk.problems:

@@ -8,16 +8,22 @@ from destinations.contract import Field
 from destinations.errors import RateLimited, Temporary
 from syncs.configuration.goals import ConnectionGoal, SourceGoal
 from syncs.models import Source
+from syncs.sources.base import Reader
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts, where the service has a bad moment
 LONGEST_WAIT = 10.0
 
 
-def columns(source: SourceGoal, sql: str) -> list[str]:
-    """The columns that a query returns. SourceError where the source or the query will not do."""
+def reader(source: SourceGoal) -> Reader:
+    """Reads the source as it would be."""
     unsaved = Source(kind=source.kind, options=source.options, time_zone=source.time_zone)
     unsaved.credentials = source.credentials
-    return [column.name for column in unsaved.reader().describe(sql)]
+    return unsaved.reader()
+
+
+def columns(source: SourceGoal, sql: str) -> list[str]:
+    """The columns that a query returns. SourceError where the source or the query will not do."""
+    return [column.name for column in reader(source).describe(sql)]
 
 
 def remembered(goal: ConnectionGoal, object_key: str) -> Sequence[Field] | None:

@@ -44,12 +44,15 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`faults` checks a guard's content at a path, `looks` says what it looks at, `told` tells it.
+    """`title` is what to call a guard without a name, `told` what it does.
+
+    `faults` checks a guard's content at a path, `looks` says what it looks at.
 
     `cause` says why a row is held back, after “Held back by …:”; `remedy` what would free it, and `who` must
     do that, as in `RejectedRow.Who`. `once`: a sync has at most one of it.
     """
 
+    title: Callable[[Spec], str]
     faults: Callable[[Spec, Path], list[Fault]]
     looks: Callable[[Spec], list[Look]]
     told: Callable[[Spec], str]
@@ -75,10 +78,9 @@ def sentence(guard: Spec) -> str:
 
 
 def name_of(guard: Spec) -> str:
-    """What people call a checked guard: the name it was given, or what it does."""
-    given = guard.get("name")
-    told = sentence(guard).rstrip(".")
-    return str(given) if given else told if len(told) <= LONGEST_NAME else f"{told[: LONGEST_NAME - 1]}…"
+    """What people call a checked guard: the name it was given, or a short one of its kind."""
+    name = str(guard.get("name") or KINDS[kind_of(guard)].title(content_of(guard)))
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def looks(guard: Spec) -> list[Look]:
@@ -249,6 +251,7 @@ _DOMAIN_REMEDY = "If this one is meant, whoever edits the sync must allow its do
 
 KINDS: dict[str, Kind] = {
     "send_only": Kind(
+        lambda spec: f"Only rows where {conditions_told(spec)}",
         condition_faults,
         looks_of,
         lambda spec: f"Send only rows where {conditions_told(spec)}.",
@@ -257,6 +260,7 @@ KINDS: dict[str, Kind] = {
         "editor",
     ),
     "hold_back": Kind(
+        lambda spec: f"Rows where {conditions_told(spec)}",
         condition_faults,
         looks_of,
         lambda spec: f"Hold back rows where {conditions_told(spec)}.",
@@ -265,6 +269,7 @@ KINDS: dict[str, Kind] = {
         "editor",
     ),
     "email_syntax": Kind(
+        lambda spec: f"No e-mail address in {_name(spec)}",
         _one_look,
         _one,
         lambda spec: f"Hold back rows whose {_name(spec)} is not an e-mail address.",
@@ -273,6 +278,7 @@ KINDS: dict[str, Kind] = {
         "data",
     ),
     "personal_emails": Kind(
+        lambda spec: "Personal e-mail addresses",
         _one_look,
         _one,
         lambda spec: f"Hold back personal e-mail addresses in {_name(spec)}.",
@@ -281,6 +287,7 @@ KINDS: dict[str, Kind] = {
         "editor",
     ),
     "disposable_emails": Kind(
+        lambda spec: "Disposable e-mail addresses",
         _one_look,
         _one,
         lambda spec: f"Hold back disposable e-mail addresses in {_name(spec)}.",
@@ -289,6 +296,7 @@ KINDS: dict[str, Kind] = {
         "editor",
     ),
     "blocked_domains": Kind(
+        lambda spec: "Blocked domains",
         _one_look,
         _one,
         lambda spec: f"Hold back the domains that the team or the installation blocks, in {_name(spec)}.",
@@ -298,6 +306,7 @@ KINDS: dict[str, Kind] = {
         "editor",
     ),
     "suppressed": Kind(
+        lambda spec: "Suppression list",
         _suppressed_faults,
         _one,
         _suppressed_told,
@@ -306,6 +315,7 @@ KINDS: dict[str, Kind] = {
         "nobody",
     ),
     "new_domains": Kind(
+        lambda spec: "Flood from a new domain",
         _new_domains_faults,
         _one,
         lambda spec: (
@@ -321,6 +331,7 @@ KINDS: dict[str, Kind] = {
         once=True,
     ),
     "keep_first": Kind(
+        lambda spec: "Several rows for one record",
         _keep_first_faults,
         _one,
         _keep_told,
@@ -330,6 +341,7 @@ KINDS: dict[str, Kind] = {
         once=True,
     ),
     "never_send": Kind(
+        lambda spec: "Never to be sent",
         _never_faults,
         lambda spec: [],
         _never_told,

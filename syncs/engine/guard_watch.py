@@ -75,8 +75,12 @@ class Watch:
 
     @property
     def told(self) -> tuple[list[JSON], ...]:
-        """The guards that held rows back, in the sync's order: name and rows of each."""
-        return tuple([self._guards.names[at], count] for at, count in sorted(self.counts.items()) if count)
+        """The guards that held rows back, in the sync's order: name and rows; alike ones of one name."""
+        rows: dict[str, int] = {}
+        for at, count in sorted(self.counts.items()):
+            name = self._guards.names[at]
+            rows[name] = rows.get(name, 0) + count
+        return tuple([name, count] for name, count in rows.items())
 
     @property
     def keeps_first(self) -> bool:

@@ -122,3 +122,17 @@ def test_what_is_wrong_with_a_guard_is_told_at_its_line(refused, qualified, guar
 def test_guards_that_are_no_list_are_told(refused, qualified):
     ((line, said),) = refused(text=f"{DOCUMENT}    guards: {{field: email}}\n")
     assert (line, "must be a list" in said) == (14, True)
+
+
+def test_a_document_that_would_let_somebody_pass_who_must_never_be_sent_is_refused(
+    applied, refused, qualified
+):
+    never = "    guards:\n      - {never_send: {emails: [Ada@example.com, nobody@example.com]}}\n"
+    ((line, said),) = refused(text=DOCUMENT + never)
+    assert (line, "no other guard holds back `Ada@example.com`;" in said) == (15, True)
+    held = never + "      - {hold_back: {all: [{column: given_name, is: ada}]}}\n"
+    applied(text=DOCUMENT + held)
+    assert refused({"given_name, is: ada": "given_name, is: bob"}, text=DOCUMENT + held)
+    alone = never.replace("]}}", "], by_list_alone: [ada@example.com]}}")
+    applied(text=DOCUMENT + alone)
+    assert applied(text=export(Team.objects.get())) == []

@@ -38,7 +38,7 @@ def test_what_a_guard_stops_is_held_back_with_its_name_and_counted(scene: Scene)
 
     assert counts(run) == {"read": 4, "held_back": 2, "invalid": 1, "planned": 1, "accepted": 1}
     assert scene.emails() == ["person1@acme.com"]
-    assert run.held_by == [["Only VPs", 1], ["Hold back personal e-mail addresses in email", 1]]
+    assert run.held_by == [["Only VPs", 1], ["Personal e-mail addresses", 1]]
     held = RejectedRow.objects.get(run=run, key_text="2")
     assert (held.stage, held.problem, held.field) == ("held_back", "guard", "Only VPs")
     assert "whoever edits the sync must change the guard" in held.reason
