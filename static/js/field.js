@@ -62,6 +62,22 @@ if (form) {
     clearTimeout(waiting);
     waiting = setTimeout(tryIt, PAUSE);
   };
+  // What was typed before this ran, or what the browser put back for somebody who came back.
+  const isChanged = (box) => {
+    if (box.type === "radio" || box.type === "checkbox") return box.checked !== box.defaultChecked;
+    if (box.tagName === "SELECT") {
+      return box.selectedIndex !== Math.max(0, [...box.options].findIndex((one) => one.defaultSelected));
+    }
+    return ["TEXTAREA", "INPUT"].includes(box.tagName) && box.type !== "hidden" && box.value !== box.defaultValue;
+  };
+  const catchUp = () => {
+    if (isTyped || ![...form.elements].some((box) => box.name !== "add-verb" && isChanged(box))) return;
+    isTyped = true;
+    tryIt();
+  };
+  catchUp();
+  window.addEventListener("pageshow", catchUp);
+
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
   form.addEventListener("submit", (event) => {

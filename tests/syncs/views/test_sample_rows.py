@@ -13,6 +13,12 @@ from tests.syncs.engine.scene import person, write_csv
 SQL = "select * from read_csv('people.csv', header = true, all_varchar = true)"
 
 
+@pytest.fixture(autouse=True)
+def _time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, there is time for all rows that a page wants."""
+    monkeypatch.setattr(module, "SECONDS", 600.0)
+
+
 @pytest.fixture
 def model(team: Any, folders: None) -> QueryModel:  # noqa: F811
     source = Source.objects.create(team=team, name="files", kind="duckdb")
@@ -49,6 +55,8 @@ def test_a_page_reads_no_more_than_it_needs(model: QueryModel, monkeypatch: pyte
     assert not found.is_all
     monkeypatch.setattr(module, "MOST_BYTES", 50_000)
     assert len(sample_rows(model, again=True).rows) < 100
+    monkeypatch.setattr(module, "SECONDS", 0.0)
+    assert len(sample_rows(model, again=True).rows) == module.CHUNK_ROWS
 
 
 def test_a_query_that_cannot_be_read_says_why_and_where(model: QueryModel) -> None:
