@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from syncs.forms.sync_rows import restored_rows
+from syncs.forms.sync_rows import parsed, restored_rows
 
 ASIDE = frozenset({"base", "base_version", "asides", "mapping_kept_at"})  # of the work, not of the sync
 LABELS = {
@@ -69,6 +69,11 @@ def differences(base: Content | None, yours: Content, theirs: Content) -> list[D
     return [one for one in found if one is not None]
 
 
+def is_same(one: Content, other: Content) -> bool:
+    """Whether both say the same of a sync."""
+    return not differences(None, one, other)
+
+
 def merged(
     yours: Content, theirs: Content, found: Iterable[Difference], chosen: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -94,14 +99,23 @@ def merged(
 def _difference(
     name: str, field: str, base: Any, yours: Any, theirs: Any, *, is_known: bool
 ) -> Difference | None:
-    if yours == theirs:
+    mine, others, before = _meaning(yours), _meaning(theirs), _meaning(base)
+    if mine == others:
         return None
     whose = Whose.BOTH
-    if is_known and yours == base:
+    if is_known and mine == before:
         whose = Whose.THEIRS
-    elif is_known and theirs == base:
+    elif is_known and others == before:
         whose = Whose.YOURS
     return Difference(name, field, whose, yours, theirs)
+
+
+def _meaning(part: Any) -> Any:
+    """Of a row what does not depend on how its field was chosen, nor on how its steps were written down."""
+    if not isinstance(part, Mapping):
+        return part
+    rest = {name: text for name, text in part.items() if name not in ("field", "name")}
+    return rest | ({"steps": parsed(rest["steps"])} if isinstance(rest.get("steps"), str) else {})
 
 
 def _with(rows: Sequence[dict[str, str]], one: Difference) -> list[dict[str, str]]:

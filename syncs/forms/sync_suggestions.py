@@ -48,8 +48,8 @@ def suggestions(
 ) -> list[Suggestion]:
     """The best column for each field that is free, and the best field for each column: both at most once.
 
-    In the order of the fields. A field that cannot be filled gets none, nor one that holds the service's own
-    ids: another system's look the same.
+    In the order of the fields. A field that cannot be filled gets none. Nor does one that holds the service's
+    own ids, unless the column names the service: another system's look the same.
     """
     busy = set(taken_columns)
     free = [one for one in columns if one.name not in busy]
@@ -178,12 +178,20 @@ def _idea(word: str) -> str:
 
 def _fits(field: Field, column: Candidate) -> str | None:
     """What the values say for the field, as the end of a reason; None where they speak against it."""
-    return None if _holds_ids(field) else samples.fits(field, column.type, column.samples)
+    if _holds_ids(field) and not _names_the_service(field, column):
+        return None
+    return samples.fits(field, column.type, column.samples)
 
 
 def _holds_ids(field: Field) -> bool:
     """Whether it is a number by which the service knows a record of its own."""
     return field.kind is Kind.NUMBER and "id" in words_of(field.key)
+
+
+def _names_the_service(field: Field, column: Candidate) -> bool:
+    """Whether the column says whose ids it holds, as the label does where the key does not."""
+    label = _shape(field.label)
+    return _shape(column.name) == label != _shape(field.key)
 
 
 def _reason(says: str, told: str, field: Field) -> str:

@@ -21,6 +21,7 @@ from syncadmin.teams.access import TeamRequest
 from syncs.configuration.checks import Draft, Filling, with_defaults
 from syncs.configuration.goals import fillings_of
 from syncs.engine import ledger
+from syncs.forms.sync_merge import is_same
 from syncs.forms.sync_proposals import opening_rows
 from syncs.forms.sync_rows import Row, restored_rows, rows_of, stored_rows
 from syncs.forms.sync_suggestions import Candidate
@@ -182,7 +183,8 @@ def open_work(request: TeamRequest, sync_id: UUID | None) -> Work:
     draft.team = request.team
     work = Work(request, draft, sync, before=before)
     _look_up(work)
-    if work.has_conflict and sync is not None and draft.content.get("base") == _content_of(sync, before):
+    base = draft.content.get("base")
+    if work.has_conflict and sync is not None and base and is_same(base, _content_of(sync, before)):
         draft.based_on = sync.updated_at  # what was touched since is none of what can be edited here
     return work
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncs.forms.sync_merge import Whose, differences, merged
+from syncs.forms.sync_merge import Whose, differences, is_same, merged
 
 
 def row(field: str, column: str = "a") -> dict[str, str]:
@@ -35,6 +35,13 @@ def test_fields_that_were_removed_and_added_are_put_together() -> None:
     assert merged(yours, theirs, found, {}) == yours | {
         "rows": [row("email", "b"), {"source": "column:half"}, row("phone")]
     }
+
+
+def test_a_field_that_is_listed_no_more_and_steps_that_are_written_anew_are_the_same() -> None:
+    was = {"rows": [row("plan") | {"steps": '["trim"]'}]}
+    now = {"rows": [{"source": "column:a", "field": "name", "name": "plan", "steps": '[ "trim" ]'}]}
+    assert is_same(was, now)
+    assert not is_same(was, {"rows": [row("plan") | {"steps": '["lower"]'}]})
 
 
 contents = st.fixed_dictionaries(

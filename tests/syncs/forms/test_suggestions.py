@@ -92,6 +92,9 @@ def test_fields_that_cannot_be_filled_and_ids_of_the_service_are_never_suggested
     assert only(Candidate("created_at", "datetime", ("2026-01-01T00:00:00Z",)), shown) == ""
     number = Field("account_id", "Account ID", Kind.NUMBER)
     assert only(Candidate("account_id", "number", ("17",)), number) == ""
+    own = Field("id", "Acme ID", Kind.NUMBER)
+    assert only(Candidate("id", "number", ("17",)), own) == ""
+    assert only(Candidate("acme_id", "number", ("17",)), own) == "id"
 
 
 names = st.text(max_size=30) | st.sampled_from([one.column.name for one in COLUMNS])

@@ -142,33 +142,40 @@ def test_a_field_that_cannot_be_filled_is_grey_with_the_reason_and_refused(
     assert 'id="row-1-field-error">Title cannot be filled: it is set by Qualified itself.' in answer.text
 
 
-def test_what_became_of_a_field_since_the_last_visit_is_told_at_its_row(
-    page: Browser,
-    sync: Sync,
-    connection: Connection,
-    sandbox: Sandbox,  # noqa: F811
-) -> None:
-    edit_mapping(
-        page, sync, EMAIL, FIRST, TITLE, {"source": "value", "value": "lead", "field": "field:stage"}
-    )
-    sandbox.add_field("lead", "Plan__c", "picklist", options=["Gold"])
-    connect.refresh_fields(connection, "leads")
-    rows = [EMAIL, FIRST, TITLE, {"source": "value", "value": "Gold", "field": "field:Plan__c"}]
-    press(page, sync, "leave", *rows)
+def known_before(connection: Connection, key: str, **other: Any) -> None:
+    """As if the service had told otherwise of the field when it was asked last."""
     listed = connection.fields["leads"]["fields"]
-    for one in listed:
-        if one["key"] == "first_name":
-            one["kind"] = "number"  # as if it had been a number so far
-        if one["key"] == "Plan__c":
-            one["options"] = []
-    connection.fields["leads"]["fields"] = [*listed, {**listed[0], "key": "old__c", "label": "Old"}]
+    known = next((one for one in listed if one["key"] == key), None)
+    if known is None:
+        listed.append({**listed[0], "key": key, "label": key})
+    else:
+        known |= other
     connection.save(update_fields=["fields"])
+
+
+def test_what_became_of_a_field_since_the_last_visit_is_told_at_its_row(
+    page: Browser, sync: Sync, connection: Connection
+) -> None:
+    stage = {"source": "value", "value": "mql", "field": "field:Lifecycle_Stage__c"}
+    gone = {"source": "column:id", "field": "field:Old__c"}
+    rows = [EMAIL, FIRST, stage, gone]
+    press(page, sync, "leave", *rows)
+    known_before(connection, "first_name", kind="number")
+    known_before(connection, "Lifecycle_Stage__c", options=[{"value": "mql", "label": "MQL"}])
+    known_before(connection, "Old__c")
     connect.refresh_fields(connection, "leads")
 
     text = page.get("sync_edit_mapping", sync.public_id)
-    assert "it is of the type text now and was number." in text
-    press(page, sync, "leave", *rows, {"source": "column:id", "field": "name", "name": "old__c"})
-    assert "it is of the type text now" not in page.get("sync_edit_mapping", sync.public_id)
+    told = re.findall(r'class="map-changed"><strong>([^<]*)</strong> ([^<]*)</p>', text)
+    assert {before for before, _ in told} == {"Changed in Qualified since you were here:"}
+    assert [line for _, line in told] == [
+        "it is of the type text now and was number.",
+        "it has new choices “Subscriber”, “Lead”, “Sales Qualified Lead”, “Opportunity”, “Customer”.",
+        "it is no longer listed there.",
+    ]
+    assert "Old__c (not listed)" in text
+    press(page, sync, "leave", *rows)
+    assert "map-changed" not in page.get("sync_edit_mapping", sync.public_id)
 
 
 def test_a_page_of_two_hundred_rows_takes_a_fixed_number_of_queries(
