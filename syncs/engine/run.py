@@ -27,7 +27,7 @@ from syncs.engine import doorbell, faults, ledger, leftovers, settle
 from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
-from syncs.engine.ground import shape_of, told_of, way_of
+from syncs.engine.ground import keep_fields_fresh, shape_of, told_of, way_of
 from syncs.engine.guard_supplies import guarded_by
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken
@@ -236,6 +236,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     pulse = _Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
+    keep_fields_fresh(sync)
     shape = shape_of(sync, told_of(run))
     planner = Planner(
         run, lease, shape=shape, way=way_of(sync), attempt=attempt, pulse=pulse, guarded=guarded_by(sync)

@@ -29,7 +29,7 @@ def acme(transactional_db: None, folders: None, team: Team) -> Team:  # noqa: F8
 @pytest.fixture
 def world(scene: Scene) -> Scene:  # noqa: F811
     """Rows that come to every end: 1 arrives, 2 is invalid, 3 and 4 are equal (4 is kept), 5 is refused."""
-    scene.sandbox.add_field("lead", "Score__c", "picklist", options=["1", "2"])
+    scene.change_field("Score__c", "picklist", options=["1", "2"])
     set_mapping(scene.sync, LEADS | {"Score__c": "note"})
     scene.rows = [
         person(1, note="1"),
