@@ -86,10 +86,10 @@ def step_told(spec: JSON) -> str:
     return told(typed, spec) if told is not None else form.label
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, *, longest: int = LONGEST) -> str:
     """A text that somebody typed; what is long is cut, and line breaks can be seen."""
     seen = re.sub(r"\s*\n\s*", "↵", text) if text.strip() else text.replace("\n", "↵")
-    return f"“{seen if len(seen) <= LONGEST else seen[: LONGEST - 1] + '…'}”"
+    return f"“{seen if len(seen) <= longest else seen[: longest - 1] + '…'}”"
 
 
 def listed(words: Sequence[str], *, join: str = "and") -> str:

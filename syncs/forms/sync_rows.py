@@ -8,7 +8,7 @@ import orjson
 
 from destinations.contract import JSON, Field, Kind
 from syncs.configuration.checks import DEFAULT, LEAVE, Fault, Filling
-from syncs.forms.field_words import steps_told
+from syncs.forms.field_words import quoted, steps_told
 from syncs.forms.sync_words import sentence
 from syncs.models import FieldMapping
 
@@ -17,6 +17,7 @@ KEPT = "kept:"  # a template, or the first of several columns, from elsewhere: t
 FIXED, NAMED = "value", "name"  # a fixed value instead of a column; a field by its typed name
 TYPED = "typed"  # a column by its typed name, where there are too many to choose from in every row
 MOST_ROWS = 1_000
+LONGEST_TOLD = 200  # signs of a template, in words
 PARTS = ("source", "value", "field", "name", "empty", "default", "steps")
 PLACES = dict.fromkeys(("column", "first_of", "template", "variable", "steps"), "source") | {
     "value": "value",
@@ -69,7 +70,7 @@ class Row:
         """What is kept, for people: `the first of work_email, email that is not empty`."""
         kept = self.kept
         if "template" in kept:
-            return f"the template “{kept['template']}”"
+            return f"the template {quoted(kept['template'], longest=LONGEST_TOLD)}"
         if "variable" in kept:
             return f"the run variable {kept['variable']}"
         return f"the first of {', '.join(kept['first_of'])} that is not empty" if kept else ""
