@@ -53,6 +53,17 @@ def models_named(guards: Sequence[Guard]) -> Iterator[tuple[int, str]]:
             yield at, content["model"]
 
 
+def reading_keys_of(model: QueryModel) -> list[tuple[Sync, str]]:
+    """The team's syncs whose guards read keys from a model, each with the column."""
+    wanted = str(model.public_id)
+    return [
+        (sync, content_of(sync.guards[at])["model_column"])
+        for sync in Sync.objects.filter(team=model.team_id).exclude(guards=[]).order_by("name")
+        for at, name in models_named(sync.guards)
+        if name == wanted
+    ]
+
+
 # From the database and back
 
 

@@ -1,12 +1,15 @@
 """Saving one model, by the rules that `apply` follows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
+from syncs.configuration.guards import reading_keys_of
 from syncs.configuration.write import start_generations
+from syncs.engine.guard_columns import COLUMN
+from syncs.engine.guard_kinds import looks
 from syncs.engine.mapping import columns_of
 from syncs.models import FieldMapping, LedgerEntry, QueryModel, Run, Sync
 
@@ -67,7 +70,18 @@ def missing_columns(model: QueryModel, columns: Sequence[str]) -> dict[str, list
         for column in columns_of(*source):
             if column not in known:
                 found.setdefault(name, {})[column] = None
+    for sync, column in _guards_look_at(model):
+        if column not in known:
+            found.setdefault(sync.name, {})[column] = None
     return {name: list(missing) for name, missing in found.items()}
+
+
+def _guards_look_at(model: QueryModel) -> Iterator[tuple[Sync, str]]:
+    """The columns of a model that guards look at, or read keys from."""
+    for sync in Sync.objects.filter(model_id=model.pk).exclude(guards=[]).order_by("name"):
+        for guard in sync.guards:
+            yield from ((sync, look.name) for look in looks(guard) if look.kind == COLUMN)
+    yield from reading_keys_of(model)
 
 
 @transaction.atomic

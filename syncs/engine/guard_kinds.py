@@ -223,7 +223,7 @@ def _suppressed_told(spec: Spec) -> str:
         count = spec["count"]
         keys = f"{count:,} pasted key{'' if count == 1 else 's'}"
     else:
-        keys = f"the keys in {spec['model_column']} of another model"
+        keys = f"the keys in {spec['model_column']} of {spec['model']}"
     return f"Hold back rows whose {look_of(spec).name} is among {keys}."
 
 

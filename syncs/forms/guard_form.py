@@ -254,11 +254,8 @@ def _lines(text: str) -> list[str]:
 def likely_look(fields: Sequence[tuple[str, str, str]], columns: Sequence[str], kind: str) -> str:
     """What a new guard of the kind probably looks at: a field of e-mail addresses; or a time of change."""
     if kind == "keep_first":
-        near = (
-            name
-            for name in columns
-            if any(word in name.lower() for word in ("updated", "modified", "created"))
-        )
+        words = ("updated", "modified", "created")
+        near = (name for word in words for name in columns if word in name.lower())
         return next((f"{COLUMN}:{name}" for name in near), "")
     if kind == "email_syntax":
         return next((f"{COLUMN}:{name}" for name in columns if "mail" in name.lower()), "")

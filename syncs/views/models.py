@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from syncadmin.lib.paging import newest_first, public_id
 from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.configuration.guards import reading_keys_of
 from syncs.models import QueryModel, Source, Sync
 from syncs.sources.base import Column, SourceError
 from syncs.views.model_form import add, edit
@@ -116,6 +117,7 @@ def model_remove(request: TeamRequest, model: UUID) -> HttpResponse:
         "model": found,
         "syncs": syncs[:SHOWN_SYNCS],
         "sync_count": syncs.count(),
+        "guarded": list(dict.fromkeys(sync for sync, _ in reading_keys_of(found))),
     }
     return render(request, "syncs/models/remove.html", context)
 
@@ -125,10 +127,10 @@ def columns_names(columns: tuple[Column, ...]) -> list[str]:
 
 
 def _remove(found: QueryModel) -> bool:
-    """Remove the model. False while a sync sends its rows."""
+    """Remove the model. False while a sync sends its rows, or has a guard that reads keys from it."""
     with transaction.atomic():
         QueryModel.objects.select_for_update().get(pk=found.pk)
-        if Sync.objects.filter(model=found).exists():
+        if Sync.objects.filter(model=found).exists() or reading_keys_of(found):
             return False
         QueryModel.objects.filter(pk=found.pk).delete()
     return True

@@ -212,7 +212,7 @@ def _groups(items: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 _TREES = _groups(_CONDITIONS | _groups(_CONDITIONS))
-_GUARDS = st.lists(
+GUARDS = st.lists(
     st.one_of(
         st.builds(lambda kind, tree: {kind: tree}, st.sampled_from(["send_only", "hold_back"]), _TREES),
         st.builds(
@@ -228,7 +228,7 @@ _GUARDS = st.lists(
 
 
 @settings(max_examples=100)
-@given(guards=_GUARDS, a=COLUMNS, b=st.lists(VALUES, min_size=1, max_size=6))
+@given(guards=GUARDS, a=COLUMNS, b=st.lists(VALUES, min_size=1, max_size=6))
 def test_any_row_is_held_back_or_not_or_has_a_flaw(guards, a, b):
     size = max(len(a), len(b))
     pairs = zip([*a, *[None] * (size - len(a))], [*b, *[None] * (size - len(b))], strict=True)
@@ -244,7 +244,7 @@ def test_any_row_is_held_back_or_not_or_has_a_flaw(guards, a, b):
 
 
 @settings(max_examples=50)
-@given(guards=_GUARDS)
+@given(guards=GUARDS)
 def test_whatever_is_without_fault_can_be_told_in_a_sentence(guards):
     assert guard_faults(guards) == []
     for guard in guards:

@@ -14,7 +14,9 @@ from destinations import registry
 from destinations.contract import Field, Kind
 from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team, User
+from syncs.configuration.models import missing_columns
 from syncs.engine import guard_keys
+from syncs.engine.guard_kinds import KINDS
 from syncs.models import GuardKeys, MailDomain, QueryModel, Run, Source, Sync, SyncDraft, SyncVersion
 from tests.syncs.engine.scene import make_sync, person, write_csv
 
@@ -157,45 +159,26 @@ def test_the_builder_works_with_its_buttons_alone_and_keeps_what_was_typed(alice
     assert stored(sync) == []
 
 
-def test_every_kind_of_guard_has_a_form_that_saves_it(alices, sync, team):
+def test_every_kind_of_guard_has_a_form(alices, sync):
+    Sync.objects.filter(pk=sync.pk).update(guards=[{"keep_first": {"column": "note"}}])
+    for kind in KINDS:
+        alices.get("guard_add", kind)
+        assert alices.status == (404 if kind == "keep_first" else 200), kind  # a sync has one of it
+    text = alices.get()
+    assert [kind for kind in KINDS if f"/guards/add/{kind}/" not in text] == ["keep_first"]
+
+
+def test_a_suppression_list_may_be_a_model_of_the_team_with_that_column(alices, sync, team):
     source = Source.objects.get(team=team)
     sql = "select email as who from 'people.csv'"
     model = QueryModel.objects.create(team=team, source=source, name="stop", sql=sql, primary_key=["who"])
-    look = {"look": "field:email"}
-    forms = {
-        "send_only": conditions([("column:title", "in", "VP\nCEO")]),
-        "hold_back": conditions([("column:note", "greater_than", "5")]),
-        "email_syntax": {"look": "column:email"},
-        "personal_emails": look,
-        "disposable_emails": look,
-        "blocked_domains": look,
-        "suppressed": look | {"source": "model", "model": str(model.public_id), "model_column": "who"},
-        "new_domains": look | {"most": "20"},
-        "keep_first": {"look": "column:note", "direction": "descending"},
-        "never_send": {"emails": "ada@gmail.com\n", "keys": "2"},
-    }
-    alices.get()
-    for kind, form in forms.items():
-        alices.get("guard_add", kind)
-        assert alices.status == 200
-        alices.post("guard_add", kind, **form)
-        assert "Saved. " in alices.text, (kind, alices.text)
-        if kind == "hold_back":  # holds back who must never be sent, as the last of these forms asks
-            Sync.objects.filter(pk=sync.pk).update(guards=[TITLE_IS, PERSONAL])
-            alices.get()
-    kinds = [next(key for key in guard if key != "name") for guard in stored(sync)]
-    assert kinds[2:] == list(forms)[2:]
-    before = stored(sync)
-    for at, key in enumerate(alices.keys()):  # what is saved again unchanged is the same
-        kind = kinds[at]
-        alices.get("guard_edit", key)
-        form = forms[kind] if at > 1 else look if at else conditions([("column:title", "is", "CEO")])
-        alices.post("guard_edit", key, **form)
-    assert stored(sync) == before
-    for once in ("new_domains", "keep_first", "never_send"):
-        assert f"/guards/add/{once}/" not in alices.get()
-        alices.get("guard_add", once)
-        assert alices.status == 404
+    form = {"look": "field:email", "source": "model", "model": str(model.public_id)}
+    alices.get("guard_add", "suppressed")
+    alices.post("guard_add", "suppressed", **form, model_column="whom")
+    assert "returns no column of this name. It returns who." in alices.text
+    alices.post("guard_add", "suppressed", **form, model_column="who")
+    assert "among the keys in who of stop" in alices.text
+    assert stored(sync)[0]["suppressed"]["model"] == str(model.public_id)
 
 
 def test_pasted_keys_are_kept_as_digests_added_to_and_taken_from(alices, sync):
@@ -240,6 +223,19 @@ def test_a_try_tells_what_each_guard_would_hold_back(alices, sync):
     assert "only a run can tell" in told
     Sync.objects.filter(pk=sync.pk).update(guards=[{"email_syntax": {"column": "gone"}}])
     assert "looks at the column “gone”, which the model no longer returns" in alices.get(query="?try=1")
+
+
+def test_a_model_whose_keys_a_guard_reads_stays_and_keeps_its_column(alices, sync, team):
+    source = Source.objects.get(team=team)
+    sql = "select email as who from 'people.csv'"
+    model = QueryModel.objects.create(team=team, source=source, name="stop", sql=sql, primary_key=["who"])
+    look = {"field": "email", "model": str(model.public_id), "model_column": "who"}
+    Sync.objects.filter(pk=sync.pk).update(guards=[{"suppressed": look}, TITLE_IS])
+    address = reverse("model_remove", args=["acme", model.public_id])
+    assert "while guards read keys from it" in alices.client.post(address).content.decode()
+    assert QueryModel.objects.filter(pk=model.pk).exists()
+    assert missing_columns(model, ["email"]) == {"leads": ["who"]}
+    assert missing_columns(sync.model, ["id", "email", "first_name"]) == {"leads": ["title"]}
 
 
 # People who must never be sent
