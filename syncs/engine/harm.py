@@ -36,6 +36,7 @@ class Facts:
     new: int
     left: int
     usual: int | None = None
+    upsert_key: str = ""
 
     @property
     def known(self) -> int:
@@ -62,7 +63,7 @@ def harms(summary: Summary, facts: Facts, fields: Mapping[str, Field]) -> list[H
     """Everything that would hurt; empty where nothing would."""
     return [
         *_clears(summary, fields),
-        *_rekeys(summary),
+        *_rekeys(summary, facts),
         *_mass_changes(summary, facts, fields),
         *_blanks(summary, fields),
         *_share(facts),
@@ -78,9 +79,9 @@ def _clears(summary: Summary, fields: Mapping[str, Field]) -> Iterator[Harm]:
             yield Harm(f"clear {_values(count, name, fields)}", name, CLEARED)
 
 
-def _rekeys(summary: Summary) -> Iterator[Harm]:
+def _rekeys(summary: Summary, facts: Facts) -> Iterator[Harm]:
     if count := summary.rekeyed:
-        yield Harm(f"change the upsert key of {_rows(count)}")
+        yield Harm(f"change the upsert key of {_rows(count)}", facts.upsert_key, CHANGED)
 
 
 def _mass_changes(summary: Summary, facts: Facts, fields: Mapping[str, Field]) -> Iterator[Harm]:

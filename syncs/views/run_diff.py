@@ -32,7 +32,7 @@ from syncs.engine.diff import (
     Place,
     Summary,
 )
-from syncs.engine.harm import Facts, harms
+from syncs.engine.harm import Facts, Harm, harms
 from syncs.engine.scheduling import is_first
 from syncs.models import Batch, Run
 from syncs.views import diff_lines, diff_words, run_csv, run_words
@@ -126,6 +126,8 @@ def _compared(request: TeamRequest, run: Run) -> dict[str, Any]:
         "groups": [(name, words) for name, words in GROUP_WORDS.items() if summary.count(name)],
         "rows": [_of_row(line, asked, fields) for line in page.lines],
         "listed": asked.count(summary.counts),
+        "all_count": summary.count(),
+        "along_count": summary.count(ALONG),
         "newer": text_of(page.newer),
         "older": text_of(page.older),
         "later": later,
@@ -138,6 +140,14 @@ def _compared(request: TeamRequest, run: Run) -> dict[str, Any]:
     }
 
 
+def harms_of(run: Run) -> list[Harm]:
+    """What would hurt if the dry run were one that sends; nothing where it compared nothing."""
+    if run.diff is None:
+        return []
+    summary = Summary.read(run.diff)
+    return harms(summary, facts_of(run, summary), fields_of(run))
+
+
 def facts_of(run: Run, summary: Summary) -> Facts:
     return Facts(
         read=run.read_count,
@@ -146,6 +156,7 @@ def facts_of(run: Run, summary: Summary) -> Facts:
         new=summary.count(NEW),
         left=run.left_count,
         usual=(run.diff or {}).get("usual"),
+        upsert_key=run.sync.upsert_key,
     )
 
 

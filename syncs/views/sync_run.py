@@ -12,6 +12,7 @@ from syncs.engine.scheduling import is_first
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import Run, Sync
 from syncs.views.run_cost import cost_words
+from syncs.views.run_diff import harms_of
 from syncs.views.run_words import trouble_of
 from syncs.views.sync_facts import count_of, of_sync, sent_count, target_label
 from syncs.views.syncs import show_sync
@@ -82,6 +83,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
         "count": count,
         "is_counted": count is not None and count.status in DONE,
         "cost": cost_words(sync, count.planned_count) if count is not None else "",
+        "harms": harms_of(count) if count is not None else [],
         "other": active if active is not None and active != count else None,
         "trouble": trouble_of(count) if count is not None else None,
     }
