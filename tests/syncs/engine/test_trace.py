@@ -39,7 +39,7 @@ RULES = st.builds(
 ROWS = st.lists(st.tuples(st.integers(1, 9), CELLS, CELLS, CELLS), min_size=1, max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(RULES, ROWS, ZONES)
 def test_the_trace_ends_with_what_a_run_makes_of_the_row(rule: Rule, rows: list[Any], zone: Any) -> None:
     run = Mapper(Shape((EMAIL, rule), ("id",), "email"), COLUMNS, zone).map(rows)

@@ -30,7 +30,7 @@ def shown(rule: Rule, *values: object) -> list[tuple[str, str]]:
     return [(line.key, line.sent.text or line.sent.words) for line in found.lines if line.sent]
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(VALUES)
 def test_any_value_is_shown_short_and_without_a_sign_that_cannot_be_seen(value: Any) -> None:
     cell = cell_of(value)
@@ -40,6 +40,7 @@ def test_any_value_is_shown_short_and_without_a_sign_that_cannot_be_seen(value: 
     assert len(cell.text) <= 10 * LONGEST  # escapes of what cannot be seen
 
 
+@settings(max_examples=30)
 @given(VALUES)
 def test_any_value_beside_any_other_is_the_same_or_not(value: Any) -> None:
     assert cell_of(value, value, has_previous=True).is_same

@@ -34,7 +34,7 @@ def test_every_step_of_the_engine_has_a_form() -> None:
     assert set(STEP_FORMS) == set(NAMES)
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(st.lists(STEPS | st.builds(lambda table: {"map": table}, MAPS), max_size=4))
 def test_a_form_that_was_not_touched_changes_nothing(specs: list[Any]) -> None:
     assert read_steps(form_of(*specs), specs) == specs
@@ -115,7 +115,7 @@ def test_an_error_is_told_at_its_step_and_keeps_what_was_typed(spec: Any, says: 
 TYPED = st.text("a1,.\\\\(+%dYm:\n DE", max_size=6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.sampled_from(list(STEP_FORMS)), st.data())
 def test_whatever_is_typed_is_a_step_or_is_told_and_stands_there_again(
     verb: str, data: st.DataObject
@@ -150,6 +150,7 @@ def test_a_long_map_is_a_box_of_lines() -> None:
     ]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(TEXTS.filter(bool), TEXTS), max_size=4))
 def test_lines_say_the_same_as_their_pairs(pairs: list[tuple[str, str]]) -> None:
     assert from_lines(to_lines(list(pairs))) == pairs
