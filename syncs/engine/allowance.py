@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from destinations import budget
+from destinations import budget, failures
 from destinations.models import RemoteAccount
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.lease import Lease
@@ -86,9 +86,11 @@ class Allowance:
         self._up_until = self._calm_until = 0.0
         outage = budget.outage(self._account.pk) if opened else None
         if outage is not None and now - outage.since > OUTAGE_STOPS_AFTER:
+            said = " ".join(outage.reason.replace(failures.AGAIN, "").split())  # for now it is not
             raise Stop(
-                f"{self._label} has not been answering since {outage.since:%d %B %H:%M} UTC: "
-                f"{outage.reason} The rows that were not sent wait for the next run.",
+                f"{self._label} has not been answering since {outage.since:%d %B %H:%M} UTC: {said} The rows "
+                "that were not sent go with the next run: by its schedule, or once somebody who may edit the "
+                "sync starts it.",
                 by=Run.StoppedBy.DESTINATION,
             )
         return opened
@@ -126,6 +128,6 @@ class Allowance:
         self._up_until = time.monotonic() + CALM if outage is None else 0.0
         if outage is None or outage.until <= now:
             return False
-        why = f"{self._label} is not answering since {outage.since:%H:%M} UTC: {outage.reason}"
+        why = f"{self._label} has not been answering since {outage.since:%H:%M} UTC: {outage.reason}"
         self.rest = Rest(outage.until, why)
         return True

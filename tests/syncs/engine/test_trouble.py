@@ -211,6 +211,9 @@ def test_an_outage_of_the_set_time_stops_the_run_with_its_rows_waiting(
 
     assert run.status == Run.Status.STOPPED
     assert "has not been answering since" in run.stop_reason
+    assert "once somebody who may edit the sync starts it" in run.stop_reason
+    assert "by itself" not in run.stop_reason, "nothing is done again in this run"
+    assert run.stopped_by == Run.StoppedBy.DESTINATION
     assert counts(run) == {"read": 40, "planned": 40, "waiting": 40}
     assert told(run) == []
     check_history(run)
