@@ -1,5 +1,6 @@
 """Guards, as rows meet them: held back, gone on, or a flaw where a guard cannot tell; never an exception."""
 
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from destinations.contract import Field, Kind
 from syncs.engine import guard_keys
 from syncs.engine.guard_kinds import guard_faults, name_of, sentence, unknown_looks
+from syncs.engine.guard_order import Aside, in_order
 from syncs.engine.guards import Guards, Supplies
 from syncs.engine.mail_domains import OwnLists
 from syncs.engine.mapping import Mapper, MappingBroken, Rule, Shape
+from syncs.engine.plan import Twin
 from tests.syncs.engine.anything import COLUMNS, HUGE, VALUES, Hostile
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -315,3 +318,52 @@ def test_a_list_is_named_by_its_content_whatever_the_order_it_was_pasted_in():
 @pytest.mark.parametrize("text", ["zz", "0" * 15, "0" * 17, "ABCDEF0123456789"])
 def test_what_is_no_digest_is_not_read_as_one(text):
     assert guard_keys.read(text) is None
+
+
+# The first of several rows
+
+
+def order(texts: list[str], *, descending: bool = False, by: list[int] | None = None) -> list[str]:
+    """The texts in the order in which their rows are kept; `by` are the rows' keys."""
+    twins = [Twin(at, bytes([key]), str(at), "x", ()) for at, key in enumerate(by or range(len(texts)))]
+    return [texts[twin.position] for twin in in_order(twins, texts, descending=descending)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "least_first"),
+    [
+        (["10", "9", "", "-1.5"], ["-1.5", "9", "10", ""]),
+        (["2026-02-01", "2026-01-31T23:00:00+02:00", ""], ["2026-01-31T23:00:00+02:00", "2026-02-01", ""]),
+        (["b", "10", "A", "9"], ["10", "9", "A", "b"]),
+        (["", ""], ["", ""]),
+    ],
+)
+def test_rows_are_put_in_order_as_numbers_times_or_texts_and_empty_ones_last(texts, least_first):
+    filled = [text for text in least_first if text]
+    assert order(texts) == least_first
+    assert order(texts, descending=True) == [*reversed(filled), *[""] * (len(texts) - len(filled))]
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.sampled_from(["", "1", "2", "x", "2026-01-01"]), min_size=1, max_size=6),
+    st.booleans(),
+    st.data(),
+)
+def test_which_row_is_kept_does_not_depend_on_the_order_in_which_they_come(texts, descending, data):
+    rows = list(enumerate(texts))
+    turned = data.draw(st.permutations(rows))
+
+    def kept(rows: list[tuple[int, str]]) -> int:
+        twins = [Twin(at, bytes([key]), "", "x", ()) for at, (key, _) in enumerate(rows)]
+        return in_order(twins, [text for _, text in rows], descending=descending)[0].key[0]
+
+    assert kept(rows) == kept(turned)
+
+
+def test_values_are_laid_aside_by_position(tmp_path):
+    with closing(Aside(tmp_path)) as aside:
+        aside.add(["a", None, "ü", 5])
+        aside.add([date(2026, 1, 31), "  "])
+        assert [aside.at(position) for position in range(6)] == ["a", "", "ü", "5", "2026-01-31", ""]
+    assert list(tmp_path.iterdir()) == []
