@@ -235,7 +235,7 @@ class Box {
     this.refresh();
   }
 
-  // Left with something typed: the one entry that it names or leaves, else what was typed counts as a name.
+  // Left with something typed: the entry of that name, or the only one with it in its name; else it is a name.
   settle() {
     this.hide();
     if (!this.isTyped) return;
@@ -243,7 +243,7 @@ class Box {
     const all = [...this.extras(), ...this.items].filter((item) => !item.off);
     const named = all.filter((item) => item.names.includes(typed.toLowerCase()));
     const exact = named.find((item) => item.text === typed || item.value.endsWith(typed)) ?? named[0];
-    const found = this.found(false).filter((item) => !item.off);
+    const found = all.filter((item) => item.names.some((name) => name.includes(typed.toLowerCase())));
     if (!typed) this.choose("");
     else if (exact) this.choose(exact.value);
     else if (found.length === 1) this.choose(found[0].value);
@@ -379,7 +379,7 @@ const fieldBox = (row, number) => {
     none: (typed) => [
       { value: FIELD + typed, text: `Use the name “${typed}”`, names: [], words: "", about: ["You know its API name: it is not verified before the first row is sent"] },
       { value: "", text: "Refresh fields", names: [], words: "", about: ["It was made there a moment ago, or this sign-in may see it only now"], act: () => press("refresh") },
-      { value: "", text: "Why is it missing?", names: [], words: "", about: ["It may not be there yet, or this sign-in may not see it"], act: explain },
+      { value: "", text: "Not created there yet, or no right to see it?", names: [], words: "", about: ["What to do then"], act: explain },
     ],
   });
 };

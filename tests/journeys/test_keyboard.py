@@ -88,7 +88,7 @@ def test_a_sync_is_made_and_tested_without_a_mouse(alice: Visitor, tmp_path: Pat
     tab_to(alice, field)
     keyboard.type("Nothing_like_it__c")
     expect(page.locator("#combo-list").get_by_role("option")).to_have_text(
-        [re.compile("Use the name"), re.compile("Refresh fields"), re.compile("Why is it missing")]
+        [re.compile("Use the name"), re.compile("Refresh fields"), re.compile("Not created there yet")]
     )
     keyboard.press("ControlOrMeta+a")
     keyboard.type("title")
