@@ -137,6 +137,24 @@ def test_a_schedule_is_part_of_a_version_and_is_not_gone_back_to(page, sync, tea
     assert "now from column first_name instead of column title" in one
 
 
+def test_two_people_who_save_at_once_make_two_versions_in_order(page, sync, team):
+    page.post("sync_edit_mapping", sync.public_id, **form_of(EMAIL, NAME, TITLE))
+    seen = page.get("sync_edit", sync.public_id)
+    text = export(team).replace("first_name: first_name", "first_name: note")
+    apply(text, {"QUALIFIED_API_KEY": API_KEY})
+
+    based_on = re.search(r'name="seen" value="([^"]+)"', seen)[1]
+    page.post("sync_edit", sync.public_id, seen=based_on, name="leads", keep_records="on", action="save")
+    assert [number for number, _ in versions(sync)] == [1, 2]
+    assert "Somebody else changed this sync" in page.get("sync_edit", sync.public_id)
+
+    page.post("sync_edit", sync.public_id, action="discard")
+    save(page, sync, EMAIL, NAME, TITLE)
+    assert [by for _, by in versions(sync)] == [
+        "nobody is known", "apply, on the command line", "alice@example.com"
+    ]  # fmt: skip
+
+
 def test_a_version_shows_its_whole_definition_without_secrets(page, sync):
     save(page, sync, EMAIL, NAME, {"source": "value", "value": "VP", "field": "field:title"})
     shown = html.unescape(page.get("sync_version", sync.public_id, 2))
