@@ -206,7 +206,7 @@ def test_a_row_that_did_not_change_is_sent_again_when_asked(as_alice: Client, wo
 
 
 def test_a_refusal_is_told_in_the_first_sentence(as_alice: Client, world: Scene) -> None:
-    world.sandbox.add_field("lead", "Score__c", "picklist", options=["1"])
+    world.change_field("Score__c", "picklist", options=["1"])
     set_mapping(world.sync, LEADS | {"Score__c": "note"})
     as_alice.post(url("sync_send_row", world.sync.public_id), {"key": "1"})
     run = finish_here(Run.objects.get())
