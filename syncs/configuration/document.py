@@ -2,6 +2,7 @@
 
 ```yaml
 team: acme                                    # or {slug: acme, name: Acme Inc.}
+mail_domains: {blocked: [acme.com]}           # and allowed: what guards know of domains
 sources:
   files: {type: duckdb, path: "."}            # and time_zone: Europe/Berlin
 models:
@@ -42,7 +43,7 @@ from zoneinfo import available_timezones
 
 from destinations.contract import JSON
 from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE, Draft, Filling
-from syncs.configuration.guard_reading import Wanted, read_guards
+from syncs.configuration.guard_reading import Wanted, read_guards, read_mail_domains
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
@@ -140,6 +141,7 @@ class Document:
     connections: tuple[ConnectionPart, ...]
     syncs: tuple[SyncPart, ...]
     team_line: int = 1
+    mail_domains: Mapping[str, str] | None = None
 
 
 def read_document(tree: Tree | None, problems: list[Problem]) -> Document:
@@ -154,6 +156,7 @@ def read_document(tree: Tree | None, problems: list[Problem]) -> Document:
         tuple(_connection(name, part) for name, part in root.sections("connections", "connection").items()),
         tuple(_sync(name, part) for name, part in root.sections("syncs", "sync").items()),
         team_line,
+        read_mail_domains(root),
     )
     root.close()
     return document

@@ -14,6 +14,7 @@ from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import Team
 from syncs.configuration.checks import DEFAULT, LEAVE
 from syncs.configuration.guards import for_document
+from syncs.configuration.mail_domains import export_mail_domains
 from syncs.configuration.tree import escape
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
@@ -33,6 +34,7 @@ def export(team: Team) -> str:
     connections = Connection.objects.filter(team=team).select_related("account").order_by("name")
     document: dict[str, Any] = {
         "team": team.slug if team.name == team.slug else {"slug": team.slug, "name": team.name},
+        "mail_domains": export_mail_domains(team),
         "sources": {
             one.name: _source(one, names) for one in Source.objects.filter(team=team).order_by("name")
         },

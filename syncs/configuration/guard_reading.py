@@ -1,4 +1,4 @@
-"""A sync's guards, read from a document. Pure.
+"""A sync's guards, and the team's own mail domains, read from a document. Pure.
 
 A document has the keys of a suppression list in it: as `keys`, or as the `digests` that an export writes.
 """
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncs.configuration.problems import Problem
-from syncs.configuration.section import is_broken, plain
+from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
-from syncs.engine import guard_keys
+from syncs.engine import addresses, guard_keys
+
+VERDICTS = ("allowed", "blocked")  # as in `MailDomain`
 
 Guard = Mapping[str, Any]
 
@@ -121,3 +123,26 @@ def _texts(tree: Listing) -> list[Any]:
     return [
         item.text if isinstance(item, Scalar) and not item.is_null else plain(item) for item in tree.items
     ]
+
+
+def read_mail_domains(root: Section) -> dict[str, str] | None:
+    """The team's own mail domains, each with its verdict; None where the document says nothing of them."""
+    part = root.section("mail_domains", "`mail_domains`")
+    if part is None:
+        return None
+    found: dict[str, str] = {}
+    for verdict in VERDICTS:
+        tree = part.tree(verdict)
+        items = tree.items if isinstance(tree, Listing) else () if tree is None else (tree,)
+        for item in items:
+            text = item.text if isinstance(item, Scalar) else ""
+            domain = addresses.domain(text)
+            if domain is None:
+                if not is_broken(item):
+                    said = f"`{verdict}` of `mail_domains` holds “{text}”, which is not a domain"
+                    part.problems.append(Problem(item.line, said))
+            elif found.setdefault(domain, verdict) != verdict:
+                said = f"`mail_domains` both allows and blocks {domain}"
+                part.problems.append(Problem(item.line, said))
+    part.close()
+    return found

@@ -10,6 +10,7 @@ from syncs.configuration.document import Document
 from syncs.configuration.examine import examine_bystanders, examine_models, examine_runs, examine_syncs
 from syncs.configuration.examine_never import examine_never
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal
+from syncs.configuration.mail_domains import mail_domain_lines
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.configuration.resolve import Resolver
 from syncs.models import LedgerEntry, Sync
@@ -50,7 +51,12 @@ def make(document: Document, problems: Iterable[Problem]) -> Plan:
         goals.connections,
         goals.syncs,
         [sync for sync, _ in bystanders],
-        [*_team_lines(document, desk.team), *_lines(goals), *_generation_lines(goals, bystanders)],
+        [
+            *_team_lines(document, desk.team),
+            *mail_domain_lines(desk.team, document.mail_domains),
+            *_lines(goals),
+            *_generation_lines(goals, bystanders),
+        ],
     )
 
 

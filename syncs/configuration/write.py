@@ -12,6 +12,7 @@ from syncadmin.teams.models import Team
 from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
 from syncs.configuration.guards import write_guards
+from syncs.configuration.mail_domains import write_mail_domains
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import ledger
@@ -42,6 +43,7 @@ class _Writer:
         plan = self._plan
         self._hold_runs_back()
         self._team = self._write_team()
+        write_mail_domains(self._team, plan.document.mail_domains)
         for source in plan.sources:
             self._sources[source.name] = self._source(source)
         for model in plan.models:

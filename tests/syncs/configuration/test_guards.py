@@ -7,7 +7,7 @@ from syncadmin.teams.models import Team
 from syncs.configuration.export import export
 from syncs.engine import guard_keys
 from syncs.engine.guard_supplies import guarded_by
-from syncs.models import GuardKeys, QueryModel, Sync, SyncVersion
+from syncs.models import GuardKeys, MailDomain, QueryModel, Sync, SyncVersion
 from tests.syncs.configuration.conftest import DOCUMENT
 
 GUARDS = """\
@@ -136,3 +136,34 @@ def test_a_document_that_would_let_somebody_pass_who_must_never_be_sent_is_refus
     alone = never.replace("]}}", "], by_list_alone: [ada@example.com]}}")
     applied(text=DOCUMENT + alone)
     assert applied(text=export(Team.objects.get())) == []
+
+
+def test_the_teams_own_domains_are_applied_and_exported_and_stay_where_nothing_is_said(applied, qualified):
+    lists = "mail_domains: {allowed: [gmail.com], blocked: [https://www.Acme.com/x, rival.com]}\n"
+    assert applied(text=DOCUMENT + lists)[1:4] == [
+        "mail domain acme.com: on no list → blocked",
+        "mail domain gmail.com: on no list → allowed",
+        "mail domain rival.com: on no list → blocked",
+    ]
+    text = export(Team.objects.get())
+    assert yaml.safe_load(text)["mail_domains"] == {
+        "blocked": ["acme.com", "rival.com"],
+        "allowed": ["gmail.com"],
+    }
+    assert (applied(), applied(text=text)) == ([], [])
+    assert applied(text=f"{DOCUMENT}mail_domains: {{blocked: gmail.com}}\n") == [
+        "mail domain acme.com: blocked → on no list",
+        "mail domain gmail.com: allowed → blocked",
+        "mail domain rival.com: blocked → on no list",
+    ]
+    assert list(MailDomain.objects.values_list("domain", "verdict")) == [("gmail.com", "blocked")]
+
+
+def test_what_is_wrong_with_the_teams_domains_is_told_at_its_line(refused):
+    text = "mail_domains:\n  allowed: [acme.com, x]\n  blocked:\n    - acme.com\n  bloked: a.com\n"
+    told = [(line - 13, said) for line, said in refused(text=DOCUMENT + text) if line > 13]
+    assert told == [
+        (2, "`allowed` of `mail_domains` holds “x”, which is not a domain"),
+        (4, "`mail_domains` both allows and blocks acme.com"),
+        (5, "unknown key `bloked` in `mail_domains`; did you mean `blocked`?"),
+    ]

@@ -88,7 +88,10 @@ def test_a_run_of_chosen_rows_holds_back_those_that_guards_stop_and_counts_no_ot
     guard(scene, ONLY_VPS)
     scene.rows = [person(1), person(2, title="CEO"), person(3, title="CEO"), person(4)]
 
-    assert counts(scene.finish(keys=["1", "2"])) == {"read": 2, "held_back": 1, "planned": 1, "accepted": 1}
+    run = scene.finish(keys=["1", "2"])
+
+    assert counts(run) == {"read": 2, "held_back": 1, "planned": 1, "accepted": 1}
+    assert (told(run), run.held_by) == ([("held_back", "guard", "2")], [["Only VPs", 1]])
     assert scene.emails() == ["person1@acme.com"]
 
 
