@@ -1,20 +1,18 @@
 """What a model returns, for the mapping form: its columns, and samples of each where that is cheap."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from syncs.configuration.goals import stored
 from syncs.engine.plain import is_empty
 from syncs.engine.values import canonical
 from syncs.forms.sync_suggestions import Candidate
 from syncs.models import QueryModel, Source
-from syncs.sources.base import Column, Reader, SourceError
+from syncs.sources.base import Reader, SourceError
+from syncs.views.sample_rows import SampleRows, sample_rows
 
-SAMPLE_SECONDS = 3  # a query that gives no row by then has no sample
-SAMPLE_ROWS = 100
 MOST_SAMPLES = 5  # of a column, each another one
-MOST_LOOKED_AT = 25  # for them: what is the same in so many rows is the same in most
+MOST_LOOKED_AT = 25  # rows, for them: what is the same in so many is the same in most
 LONGEST_SAMPLE = 100
 LONGEST_SHOWN = 40
 MOST_SHOWN = 2
@@ -65,40 +63,50 @@ def describe(model: QueryModel) -> Columns:
         return Columns(problem=str(error.args[0]))
 
 
-def describe_with_samples(model: QueryModel) -> Columns:
-    """The columns with samples and how often they are empty, if the query is quick. One connection then."""
-    try:
-        reader = _reader(model, statement_timeout=SAMPLE_SECONDS)
-        with reader.read(model.sql, chunk_rows=SAMPLE_ROWS) as rows:
-            chunk = next(iter(rows), [])[:SAMPLE_ROWS]
-            offered = tuple(_profile(one, at, chunk) for at, one in enumerate(rows.columns))
-    except (SourceError, LookupError):
-        return describe(model)
-    return Columns(offered, rows_seen=len(chunk))
+def describe_with_samples(model: QueryModel, *, again: bool = False) -> Columns:
+    """The columns with samples and how often they are empty, of rows read a few minutes ago at most.
+
+    `again` reads them anew.
+    """
+    found = sample_rows(model, again=again)
+    if not found.columns:
+        return Columns(problem=found.problem, position=found.position)
+    offered = tuple(_offered(found, at) for at in range(len(found.columns)))
+    return Columns(offered, rows_seen=len(found.rows))
+
+
+def with_samples(columns: Columns, model: QueryModel) -> Columns:
+    """Columns that were just described, with what is known of those of the same names."""
+    known = {one.name: one for one in describe_with_samples(model).offered}
+    offered = tuple(
+        replace(known[one.name], type=one.type) if one.name in known else one for one in columns.offered
+    )
+    return replace(columns, offered=offered, rows_seen=len(sample_rows(model).rows))
 
 
 def shortened(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
-def _reader(model: QueryModel, **options: Any) -> Reader:
+def _reader(model: QueryModel) -> Reader:
     source = model.source
-    asked = Source(kind=source.kind, options={**source.options, **options}, time_zone=source.time_zone)
+    asked = Source(kind=source.kind, options=source.options, time_zone=source.time_zone)
     asked.credentials = stored(source)
     return asked.reader()
 
 
-def _profile(column: Column, at: int, rows: Sequence[tuple[Any, ...]]) -> Offered:
-    """The column with its first values that differ, and the share of those that are empty."""
-    filled = [row[at] for row in rows if not is_empty(row[at])]
+def _offered(found: SampleRows, at: int) -> Offered:
+    column = found.columns[at]
+    samples = _samples(row[at] for row in found.rows[:MOST_LOOKED_AT])
+    return Offered(column.name, column.type, samples, column.empty_percent)
+
+
+def _samples(cells: Iterable[object]) -> tuple[str, ...]:
+    """The first values that differ and are not empty, as text."""
     samples: dict[str, None] = {}
-    for value in filled[:MOST_LOOKED_AT]:
-        if text := " ".join((canonical(value) or "").split()):
+    for value in cells:
+        if not is_empty(value) and (text := " ".join((canonical(value) or "").split())):
             samples.setdefault(text if len(text) <= LONGEST_SAMPLE else f"{text[: LONGEST_SAMPLE - 1]}…")
         if len(samples) == MOST_SAMPLES:
             break
-    empty = len(rows) - len(filled)
-    percent = (
-        None if not rows else min(99, max(1, round(100 * empty / len(rows)))) if filled and empty else 100
-    )
-    return Offered(column.name, column.type, tuple(samples), 0 if rows and not empty else percent)
+    return tuple(samples)

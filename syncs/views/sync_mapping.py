@@ -18,7 +18,7 @@ from syncs.forms.sync_proposals import BLANK_ROWS, accept, left_empty, suggested
 from syncs.forms.sync_rows import FIELD, Row, choose_known, read_rows
 from syncs.forms.sync_suggestions import Suggestion
 from syncs.forms.sync_words import EMPTY, mode_of
-from syncs.views.sync_columns import Columns, Offered, describe_with_samples
+from syncs.views.sync_columns import Columns, Offered, describe, describe_with_samples, with_samples
 from syncs.views.sync_draft import Work, companion_of, refresh_fields
 from syncs.views.sync_edit import behind, leave, page, step
 from syncs.views.sync_save import check_mapping
@@ -58,17 +58,19 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
             return _keep(request, work, rows, action)
         filled = [row for row in rows if not (row.is_blank or _is_left_empty(work, row))]
         _save(work, filled)
-    columns = describe_with_samples(work.model) if work.model is not None else None
-    if columns is None:
+    if work.model is None:
         return redirect(work.url("model"))
     wrong: list[str] = []
     if request.method == "POST":
+        columns = describe(work.model)
         wrong = check_mapping(work, filled, columns)
         if columns.problem:
             wrong.append("The model cannot be read, so its columns could not be checked.")
         if not wrong and not any(row.errors for row in rows):
             return redirect(work.url("review"))
+        columns = columns if columns.problem else with_samples(columns, work.model)
     else:
+        columns = describe_with_samples(work.model)
         rows = work.rows(columns.offered)
         if not any(row.is_blank for row in rows):
             rows += [Row() for _ in range(BLANK_ROWS)]
@@ -183,6 +185,8 @@ def _keep(request: TeamRequest, work: Work, rows: list[Row], action: str) -> Htt
         return redirect(f"{work.url('mapping')}{int(at)}/")
     if verb == "refresh" and work.connection is not None and work.target is not None:
         problem = refresh_fields(work.connection, work.target.key)
+        if work.model is not None:
+            describe_with_samples(work.model, again=True)
         if problem:
             messages.error(request, f"The fields could not be read: {problem}")
         else:
