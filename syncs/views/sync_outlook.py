@@ -7,6 +7,7 @@ import time
 from copy import copy
 from dataclasses import dataclass, field
 from math import floor, log10
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from destinations.contract import Mode
@@ -22,6 +23,8 @@ from syncs.views.sample_rows import SampleRows, sample_rows
 
 SECONDS = 2.0  # of mapping rows in both ways, while somebody waits
 CHUNK = 20
+CELLS = 40_000  # of rows that are looked at: with very many fields they are fewer rows
+FEWEST_ROWS = 100
 LISTED = 3  # fields in a sentence
 
 
@@ -113,8 +116,9 @@ def _of_rows(before: Shape, after: Shape, model: QueryModel, sent: int, told: li
         )
     seen = Compared()
     until = time.monotonic() + SECONDS
-    for at in range(0, len(sample.rows), CHUNK):
-        compare(was, shall, sample.rows[at : at + CHUNK], seen)
+    rows = _few(sample, after)
+    for at in range(0, len(rows), CHUNK):
+        compare(was, shall, rows[at : at + CHUNK], seen)
         if time.monotonic() > until:
             break
     return _told(seen, sent, is_all=_is_all(sample, seen.rows), told=told)
@@ -173,8 +177,9 @@ def _of_model(sync: Sync, after: Shape, model: QueryModel) -> Outlook:
     seen, other = 0, 0
     until = time.monotonic() + SECONDS
     seed = keys.layout_seed(list(zip(after.row_layout.fields, after.row_layout.policies, strict=True)))
-    for at in range(0, len(sample.rows), CHUNK):
-        mapped = mapper.map(sample.rows[at : at + CHUNK])
+    rows = _few(sample, after)
+    for at in range(0, len(rows), CHUNK):
+        mapped = mapper.map(rows[at : at + CHUNK])
         fit = [i for i in range(len(mapped.records)) if i not in mapped.flaws]
         fresh = keys.fingerprints(lines_of([mapped.records[i] for i in fit]), seed)
         digests = keys.row_keys([mapped.key_texts[i] or "" for i in fit])
@@ -187,6 +192,11 @@ def _of_model(sync: Sync, after: Shape, model: QueryModel) -> Outlook:
     looked = f"all {of_rows(seen)}" if is_all else f"the first {of_rows(seen)}"
     said = f"{first} Of {looked} of it, {other:,} would be sent: they are new, or differ from what was sent."
     return Outlook(said, count=other if is_all else None, is_estimate=not is_all)
+
+
+def _few(sample: SampleRows, shape: Shape) -> tuple[tuple[Any, ...], ...]:
+    """As many of the rows as can be looked at while somebody waits."""
+    return sample.rows[: max(FEWEST_ROWS, CELLS // max(1, len(shape.rules)))]
 
 
 def _is_all(sample: SampleRows, seen: int) -> bool:
