@@ -9,12 +9,14 @@ from typing import Any
 from syncs.engine.keys import compound
 from syncs.engine.values import canonical
 from syncs.models import QueryModel
-from syncs.sources.base import Problem, SourceError
+from syncs.sources.base import Problem, SourceError, Type
 from syncs.views.sample_rows import sample_rows
 from syncs.views.source_health import Unreachable, quick_reader
 
 SECONDS = 10.0  # of reading through the model
 CHUNK_ROWS = 2_000
+
+NO_ROW = "The model has no row with this primary key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,12 @@ class Found:
     problem: str = ""
 
 
-def at_place(model: QueryModel, at: int) -> Found:
-    """The row at a place among the first ones, counted from 0; the last of them where it is beyond."""
-    sample = sample_rows(model)
+def at_place(model: QueryModel, at: int, *, again: bool = False) -> Found:
+    """The row at a place among the first ones, counted from 0; the last of them where it is beyond.
+
+    They may have been read some minutes ago; `again` reads them now.
+    """
+    sample = sample_rows(model, again=again)
     if not sample.rows:
         return Found(sample.names, problem=sample.problem or "The model returns no rows now.")
     at = max(0, min(at, len(sample.rows) - 1))
@@ -41,20 +46,23 @@ def at_place(model: QueryModel, at: int) -> Found:
 
 
 def by_key(model: QueryModel, key_text: str) -> Found:
-    """The row with this primary key: among the first ones, else asked of the source, else read through."""
-    sample = sample_rows(model)
-    places = _places(sample.names, model.primary_key)
-    if places is not None:
-        for at, row in enumerate(sample.rows):
-            if _key_of(row, places) == key_text:
-                return Found(sample.names, row, at, len(sample.rows))
-        if sample.is_all:
-            return Found(sample.names, problem="The model has no row with this primary key.")
+    """The row with this primary key as it is now: asked of the source, else read through for it."""
     try:
         found = _asked(model, key_text) if len(model.primary_key) == 1 else None
-        return found or _read_through(model, key_text)
+        found = found or _first(model, model.sql, key_text) or Found(problem=NO_ROW)
     except (SourceError, Unreachable) as error:
-        return Found(sample.names, problem=str(error))
+        return Found(problem=str(error))
+    return _placed(model, key_text, found) if found.row is not None else found
+
+
+def _placed(model: QueryModel, key_text: str, found: Found) -> Found:
+    """With its place among the first rows, where it has one, so that people can step on from it."""
+    sample = sample_rows(model)
+    places = _places(sample.names, model.primary_key)
+    for at, row in enumerate(sample.rows if places is not None else ()):
+        if _key_of(row, places or ()) == key_text:
+            return Found(found.columns, found.row, at, len(sample.rows))
+    return found
 
 
 def _asked(model: QueryModel, key_text: str) -> Found | None:
@@ -67,23 +75,16 @@ def _asked(model: QueryModel, key_text: str) -> Found | None:
     query = re.sub(r"[;\s]+\Z", "", model.sql)
     sql = f"select * from (\n{query}\n) as rows_of_model where cast(\"{quoted}\" as text) = '{literal}'"  # noqa: S608
     try:
-        return _first(model, sql, key_text, seconds=SECONDS)
+        return _first(model, sql, key_text, is_asked=True)
     except SourceError as error:
         if error.problem is Problem.SQL:
             return None
         raise
 
 
-def _read_through(model: QueryModel, key_text: str) -> Found:
-    found = _first(model, model.sql, key_text, seconds=SECONDS)
-    if found is not None:
-        return found
-    return Found(problem="The model has no row with this primary key.")
-
-
-def _first(model: QueryModel, sql: str, key_text: str, *, seconds: float) -> Found | None:
-    """The first row with this key; None where there is none."""
-    until, read = time.monotonic() + seconds, 0
+def _first(model: QueryModel, sql: str, key_text: str, *, is_asked: bool = False) -> Found | None:
+    """The first row with this key; None where there is none, or (of keys that are no text) nobody is sure."""
+    until, read = time.monotonic() + SECONDS, 0
     with quick_reader(model.source).read(sql, chunk_rows=CHUNK_ROWS) as rows:
         names = [column.name for column in rows.columns]
         places = _places(names, model.primary_key)
@@ -100,7 +101,8 @@ def _first(model: QueryModel, sql: str, key_text: str, *, seconds: float) -> Fou
                     problem=f"No row with this primary key is among the first {read:,}; reading on takes too "
                     "long here. A run with this row finds it.",
                 )
-    return None
+        is_text = all(rows.columns[at].type is Type.TEXT for at in places)
+    return Found(names, problem=NO_ROW) if is_asked and is_text else None
 
 
 def _places(names: Sequence[str], primary_key: Sequence[str]) -> list[int] | None:

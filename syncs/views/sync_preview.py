@@ -131,7 +131,8 @@ def _row(request: TeamRequest, model: QueryModel) -> tuple[one_row.Found, str, s
     typed = request.GET.get("key", "").strip()
     if not typed:
         at = request.GET.get("at", "")
-        return one_row.at_place(model, int(at) if at.isdecimal() and len(at) < 6 else 0), "", ""
+        place = int(at) if at.isdecimal() and len(at) < 6 else 0
+        return one_row.at_place(model, place, again="again" in request.GET), "", ""
     key = typed_key(typed, model.primary_key)
     if key is None:
         columns = ", ".join(model.primary_key)
@@ -155,6 +156,7 @@ def _page(
         "typed": typed,
         "looked": looked,
         "here": here,
+        "at": at,
         "place": at + 1 if at is not None else None,
         "count": found.count,
         "former": at - 1 if at else None,

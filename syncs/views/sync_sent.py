@@ -41,7 +41,7 @@ class Spoken:
 @of_sync(Role.EDITOR)
 def sync_send_row(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Start a run of one row, changed or not, and go to where its answer will be."""
-    typed = request.POST.get("key", "").strip()
+    typed = request.POST.get("key", "")
     back = reverse("sync_preview", args=[request.team.slug, sync.public_id])
     if request.method != "POST" or not typed:
         return redirect(back)

@@ -131,3 +131,18 @@ def test_only_a_form_asks(as_alice: Client, tried: Run, salesloft: Salesloft) ->
     assert "Compare with what is there now" in text(as_alice.get(url("run_diff", tried.public_id)))
     assert as_alice.get(url("run_diff_there", tried.public_id)).status_code == 302
     assert not salesloft.requests
+
+
+def test_an_update_by_a_key_is_shown_with_the_look_up_before_it(
+    as_alice: Client, connection: Connection, salesloft: Salesloft
+) -> None:
+    write_csv("rows.csv", crowd(2))
+    sync = make_sync(connection, PEOPLE, mode="update")
+    salesloft.requests.clear()
+
+    found = as_alice.get(url("sync_preview", sync.public_id), {"key": "1"}).context["looked"].wires
+
+    assert [(one.method, one.needs) for one in found] == [("GET", False), ("PUT", True)]
+    assert "email_addresses=p1%40x.test" in found[0].url
+    assert found[1].url.endswith("/v2/people/ID-THAT-IS-FOUND")
+    assert not salesloft.requests
