@@ -263,9 +263,7 @@ HTTP_PROXY = _text("HTTP_PROXY") or _text("http_proxy")
 NO_PROXY = _text("NO_PROXY") or _text("no_proxy")
 CA_BUNDLE = _text("REQUESTS_CA_BUNDLE") or _text("SSL_CERT_FILE")
 
-# Guards: what this installation says of mail domains, beside what each team says
-
-ALLOWED_DOMAINS = frozenset(word.lower() for word in _words("ALLOWED_DOMAINS"))
+ALLOWED_DOMAINS = frozenset(word.lower() for word in _words("ALLOWED_DOMAINS"))  # by guards of all teams
 BLOCKED_DOMAINS = frozenset(word.lower() for word in _words("BLOCKED_DOMAINS"))
 for _domain in ALLOWED_DOMAINS | BLOCKED_DOMAINS:
     if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+", _domain):
@@ -380,6 +378,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # load balancers ask without TLS
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000  # a suppression list has up to 100,000 pasted keys
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a mapping has up to 1,000 rows of several fields each
 
 # Logs: one line each, never a row's values or a secret.

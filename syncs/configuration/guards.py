@@ -7,6 +7,7 @@ and the name of a list in a table of its own. `guard_reading.py` has what stands
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from destinations.contract import JSON, Adapter
+from syncadmin.teams.models import Team
 from syncs.configuration.checks import Draft, Fault
 from syncs.configuration.differences import same
 from syncs.configuration.guard_reading import Guard, Wanted
@@ -62,6 +63,24 @@ def reading_keys_of(model: QueryModel) -> list[tuple[Sync, str]]:
         for at, name in models_named(sync.guards)
         if name == wanted
     ]
+
+
+def naming(team: Team, text: str) -> list[Sync]:
+    """The team's syncs whose guards name somebody: in a condition, or among those never to be sent."""
+    wanted = text.strip().casefold()
+    return [
+        sync
+        for sync in Sync.objects.filter(team=team).exclude(guards=[]).order_by("name")
+        if any(wanted == value for value in _texts_in(sync.guards))
+    ]
+
+
+def _texts_in(tree: JSON) -> Iterator[str]:
+    if isinstance(tree, dict | list):
+        for one in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts_in(one)
+    elif isinstance(tree, str):
+        yield tree.strip().casefold()
 
 
 # From the database and back

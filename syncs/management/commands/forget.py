@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from syncadmin.teams.models import Team
+from syncs.configuration.guards import naming
 from syncs.engine.forget import StillRunning, forget, look
 from syncs.management.base import UserCommand, UserError, find_team
 
@@ -26,8 +27,12 @@ class Command(UserCommand):
         if not options["key"].strip():
             raise UserError("Give an e-mail address, another upsert key, or a primary key.")
         found = {kind: number for kind, number in look(team, options["key"]).items() if number}
+        named = ", ".join(sync.name for sync in naming(team, options["key"]))
+        stays = (
+            f"Guards name them, so that they are not sent, and stay as they are: {named}." if named else ""
+        )
         if not found:
-            self.stdout.write("Nothing is kept of them here.")
+            self.stdout.write(stays or "Nothing is kept of them here.")
             return
         if not options["yes"]:
             self._ask(found)
@@ -40,6 +45,8 @@ class Command(UserCommand):
         self.stdout.write(
             "If a source still holds them, the next run sends them again. The destination's records stay."
         )
+        if stays:
+            self.stdout.write(stays)
 
     def _ask(self, found: dict[str, int]) -> None:
         if not sys.stdin.isatty():

@@ -121,6 +121,15 @@ def test_nothing_is_removed_while_a_run_may_hold_the_person(known: World) -> Non
     assert LedgerEntry.objects.filter(key_text="1").exists()
 
 
+def test_guards_that_name_a_person_stay_and_are_told(applied: World) -> None:
+    guards = [{"never_send": {"emails": ["Ada@acme.example"], "keys": ["9"]}}]
+    Sync.objects.filter(name=SYNC).update(guards=guards)
+    done = applied.manage("forget", "ada@acme.example", "--yes")
+    assert f"Guards name them, so that they are not sent, and stay as they are: {SYNC}." in done.out
+    assert Sync.objects.get(name=SYNC).guards == guards
+    assert "Guards" not in applied.manage("forget", "bob@globex.example", "--yes").out
+
+
 def test_another_teams_person_stays(known: World, other_team: Team) -> None:
     assert not any(look(other_team, "countess@acme.example").values())
     done = known.manage("forget", "countess@acme.example", "--yes")
