@@ -18,7 +18,7 @@ from tests.syncs.engine.conftest import folders, sandbox  # noqa: F401
 from tests.syncs.engine.scene import make_connection, make_sync, write_csv
 from tests.syncs.views.test_syncs import EMAIL, FIRST, Browser, edit_mapping, form_of
 
-QUERIES = 12
+QUERIES = 8
 TITLE = {"source": "column:job_title", "field": "field:title"}
 
 
@@ -121,6 +121,13 @@ def test_the_page_has_all_columns_and_fields_once_to_be_searched(page: Browser, 
     stage = next(one for one in offer["fields"] if one["k"] == "Lifecycle_Stage__c")
     assert (stage["l"], stage["t"], stage["c"]) == ("Lifecycle Stage", "choice", True)
     assert "Marketing Qualified Lead (mql)" in stage["o"]
+
+
+def test_a_row_leads_to_the_page_of_its_field_with_what_was_typed(page: Browser, sync: Sync) -> None:
+    data = form_of(EMAIL, TITLE, {}, action="field-1", seen=sync.updated_at.isoformat())
+    answer = page.client.post(reverse("sync_edit_mapping", args=["acme", sync.public_id]), data)
+    assert answer.url == reverse("sync_edit_field", args=["acme", sync.public_id, 1])
+    assert "job_title" in page.client.get(answer.url).text
 
 
 def barred(connection: Connection, key: str, why: str) -> None:
