@@ -33,6 +33,7 @@ from destinations.waits import Wait, Why, wait_text
 
 __all__ = [
     "Gate",
+    "Grant",
     "Outage",
     "answered",
     "failed",
@@ -114,12 +115,14 @@ def take(
     requests: int,
     slots: int,
     in_flight: int = 0,
+    is_few: bool = False,
     now: float | None = None,
 ) -> Grant:
     """Write what the gate learnt, then fill it with up to `requests` more. Counts as a heartbeat.
 
     `slots` is how many requests the holder wants in flight altogether, `in_flight` how many are. While
     the account's breaker is open nothing is granted; when its pause is over, one call of one holder.
+    `is_few`: as `pacing.take` says.
     """
     report = gate.report()
 
@@ -149,6 +152,7 @@ def take(
             slots=most,
             in_flight=in_flight,
             still_open=report.still_open,
+            is_few=is_few,
         )
         return grant.state, grant
 

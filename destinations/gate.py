@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Condition
 
 from destinations import pacing
 from destinations.contract import Meter
@@ -13,6 +13,7 @@ from destinations.others import Counted
 from destinations.pacing import Grant, Rules, State
 
 PAUSE_SECONDS = 1.0  # when to come again where the budget named no time
+ASKS_AGAIN_SECONDS = 0.1  # while a request waits in the thread that may ask the budget itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Gate:
     """Granted requests, in memory; and what the service said about them. Safe for threads.
 
     One worker has one gate for an account. Times are Unix seconds. `lengths` maps the length of a window as
-    the service publishes it to the length that it has on the account.
+    the service publishes it to the length that it has on the account. `on_empty` asks the budget for more,
+    where one thread does everything; else whoever conducts the threads sees that some are `waiting`.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Gate:
     ) -> None:
         self._clock = clock
         self._lengths = dict(lengths or {})
-        self._lock = Lock()
+        self._lock = Condition()
+        self.on_empty: Callable[[], object] | None = None
+        self.waiting = 0
         self._grants: deque[list[float]] = deque()  # [granted at, use by, requests left]
         self._retry_at: float | None = None
         self._booked = 0
@@ -87,20 +91,35 @@ class Gate:
             self._booked = grant.booked
             if grant.requests:
                 self._grants.append([grant.at, grant.use_by, grant.requests])
+                self._lock.notify_all()
 
-    def take(self) -> float:
+    def take(self, patience: float = 0.0) -> float:
         """Pay for one request: when it leaves. RateLimited where nothing that may still be used is left.
 
-        Whoever took calls `landed`, whatever came of it.
+        A request that is not its call's first may wait so many seconds for a grant: else a call of several
+        would begin anew each time that its grant runs out. Whoever took calls `landed`, whatever came of it.
         """
-        with self._lock:
-            now = self._clock()
-            for grant in self._grants:
-                if grant[2] > 0 and now <= grant[1]:
-                    grant[2] -= 1
-                    self._in_flight += 1
-                    return now
-            pause = max(self._retry_at - now, 0.0) if self._retry_at else PAUSE_SECONDS
+        until = time.monotonic() + patience
+        while True:
+            with self._lock:
+                now = self._clock()
+                for grant in self._grants:
+                    if grant[2] > 0 and now <= grant[1]:
+                        grant[2] -= 1
+                        self._in_flight += 1
+                        return now
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                if self.on_empty is None:
+                    self.waiting += 1
+                    self._lock.wait(left)
+                    self.waiting -= 1
+            if self.on_empty is not None:
+                self.on_empty()
+                if not self.left:
+                    time.sleep(min(left, ASKS_AGAIN_SECONDS))
+        pause = max(self._retry_at - now, 0.0) if self._retry_at else PAUSE_SECONDS
         raise RateLimited(
             "The account's budget of requests is used up for now. The call is made later by itself.",
             cause=Cause.BUDGET,

@@ -31,6 +31,7 @@ from syncadmin.lib.redact import Redactor
 KEPT_BYTES = 1_000_000  # of a body, before compression
 MOST_BYTES = 64_000_000  # of an answer; more is no answer of an API
 CONNECT_SECONDS = 15.0
+PATIENCE = 15.0  # seconds that a call waits for the budget once its first request went
 CHUNK_BYTES = 65_536
 AGENT = "Syncadmin"
 
@@ -147,7 +148,9 @@ class HttpClient:
 
     def _request(self, method: str, path: str, body: bytes, read: Sequence[int]) -> Reply:
         headers = self._all_headers(has_body=bool(body))
-        left_at = self._gate.take() if self._gate is not None else 0.0
+        left_at = 0.0
+        if self._gate is not None:
+            left_at = self._gate.take(PATIENCE if self.exchanges else 0.0)
         exchange = _Exchange(method, self._base_url + path, headers, body)
         started_at, began = datetime.now(UTC), time.perf_counter()
         try:

@@ -22,8 +22,15 @@ def look_up(connection: Connection, target: Target, operations: Sequence[Operati
     rules = budget.rules(connection.account, kind.limits_for(connection.options))
     gate, holder = budget.Gate(lengths=rules.published), f"person {uuid4()}"
     found: list[Found] = []
+
+    def ask(requests: int) -> budget.Grant:
+        return budget.take(
+            connection.account_id, rules, holder, gate, requests=requests, slots=1, is_few=True
+        )
+
+    gate.on_empty = lambda: ask(1)
     try:
-        grant = budget.take(connection.account_id, rules, holder, gate, requests=len(calls), slots=1)
+        grant = ask(len(calls))
         if grant.slots < 1 or gate.left < len(calls):
             told = "The account’s budget of requests is used up for now."
             if grant.wait is not None:

@@ -119,12 +119,14 @@ def take(
     slots: int,
     in_flight: int = 0,
     still_open: int = 0,
+    is_few: bool = False,
 ) -> Grant:
     """Grant up to `requests` more requests, and slots up to `slots` in all. Counts as a heartbeat.
 
     `in_flight` is what the holder has out now: slots beyond it that are no longer granted are let go.
     A holder that is granted no slot is granted no request. `still_open` is how many granted requests of
-    the holder were not answered yet, sent or not.
+    the holder were not answered yet, sent or not. `is_few`: a person waits for a handful of requests,
+    which need not go one by one to learn what others do.
     """
     draft = _copy(state, rules, now)
     usable = _usable(draft, rules, now)
@@ -134,7 +136,7 @@ def take(
     if granted_slots <= in_flight and slots > in_flight:
         wait = Wait(Why.SLOTS, now + SLOT_PAUSE_SECONDS, slots=usable)
     if requests > 0 and granted_slots > 0:
-        granted, short = _room(draft, rules, now, requests)
+        granted, short = _room(draft, rules, now, requests, is_few=is_few)
         wait = short or wait
         _book(draft, rules, now, granted)
         draft["granted_at"] = now if granted else draft["granted_at"]
@@ -273,13 +275,15 @@ def _book(draft: dict[str, Any], rules: Rules, at: float, requests: int) -> None
             used.append([bucket, requests])
 
 
-def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tuple[int, Wait | None]:
+def _room(
+    draft: dict[str, Any], rules: Rules, now: float, requests: int, *, is_few: bool
+) -> tuple[int, Wait | None]:
     """How many of the requests fit now, and what the rest waits for."""
     if draft["blocked_until"]:
         return 0, Wait(Why.ASKED, draft["blocked_until"])
     fits, wait = requests, None
     for window in rules.windows:
-        room, until = _room_in(draft, rules, window, now, requests)
+        room, until = _room_in(draft, rules, window, now, requests, is_few=is_few)
         if room < requests and (wait is None or until > wait.until):
             wait = Wait(Why.WINDOW, until, window)
         fits = min(fits, room)
@@ -287,7 +291,7 @@ def _room(draft: dict[str, Any], rules: Rules, now: float, requests: int) -> tup
 
 
 def _room_in(
-    draft: Mapping[str, Any], rules: Rules, window: Window, now: float, requests: int
+    draft: Mapping[str, Any], rules: Rules, window: Window, now: float, requests: int, *, is_few: bool
 ) -> tuple[int, float]:
     """How many of the requests fit into a window now, and when more of them do."""
     known, seconds = draft["windows"][_name(window)], window.seconds
@@ -297,7 +301,7 @@ def _room_in(
     outlook = others.outlook(known, seconds, now) if is_watched else others.by_level(known)
     room = max(0, free - outlook.expected)
     until = _frees_at(known, rules, window, now, outlook.expected if is_watched else 0)
-    if is_watched and free > others.foreign(known):
+    if is_watched and not is_few and free > others.foreign(known):
         is_shared = others.is_shared(known, seconds, now)
         is_vague = outlook.doubt > allowed * VAGUE if is_shared else outlook.expected > allowed * ALONE
         if outlook.is_blind or others.is_silent(known, seconds, now) or (is_vague and not room):

@@ -5,7 +5,10 @@ and an account that answered a moment ago is not asked after again.
 """
 
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from django.utils import timezone
 
@@ -15,12 +18,16 @@ from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.lease import Lease
 from syncs.models import Run
 
+T = TypeVar("T")
+
 OUTAGE_STOPS_AFTER = timedelta(hours=1)
 GRANT = 10  # requests asked of the budget at once; more where so many leave in a moment
 MOST_GRANTED = 80
 GRANT_LASTS = 0.5  # seconds that a grant should last
 SLOTS_LAST = 1.0  # seconds after which slots are asked for again: other workers may want some
 BEAT_EVERY = 15.0  # seconds after which the budget hears that we still hold our slots
+TICK = 0.05  # seconds between looks at whether a call in flight wants a request more
+PAYS_AGAIN = 0.25  # seconds until it is asked for again where there was none
 CALM = 1.0  # seconds for which we believe what we know of the breaker
 
 
@@ -43,6 +50,7 @@ class Allowance:
         self._up_until = 0.0  # until when we need not ask whether the account is down
         self._calm_until = 0.0  # until when we need not say that it answers
         self._beat_at = time.monotonic()
+        self._pays_at = 0.0
 
     @property
     def slots(self) -> int:
@@ -58,6 +66,26 @@ class Allowance:
         if time.monotonic() - self._beat_at >= BEAT_EVERY:
             self._beat_at = time.monotonic()
             budget.renew(self._account.pk, self._rules, self._holder)
+
+    def landing(self, landed: SimpleQueue[T], timeout: float, in_flight: int) -> T:
+        """The next that lands within `timeout` seconds; Empty where none does.
+
+        Meanwhile calls in flight get the further requests that they wait for.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            if self.gate.waiting and time.monotonic() >= self._pays_at:
+                self.pay(self.gate.waiting, in_flight)
+            left = until - time.monotonic()
+            with suppress(Empty):
+                return landed.get(timeout=max(0.0, min(left, TICK)))
+            if left <= TICK:
+                raise Empty
+
+    def pay(self, wanted: int, in_flight: int) -> None:
+        """Ask the budget for requests of calls that are on their way."""
+        self._ask(wanted, 0, in_flight, timezone.now())
+        self._pays_at = time.monotonic() + (0.0 if self.gate.left else PAYS_AGAIN)
 
     @property
     def has_all_slots(self) -> bool:

@@ -176,7 +176,7 @@ class Delivery:
         """Wait for a call to land, and take all that have."""
         with suppress(Empty):
             if timeout > 0:
-                self._done.append(self._landed.get(timeout=timeout))
+                self._done.append(self._allowance.landing(self._landed, timeout, len(self._flights)))
                 if len(self._done) < len(self._flights):
                     time.sleep(LANDING)
             while True:

@@ -43,6 +43,7 @@ def watch(run: Run, lease: Lease, way: Way, *, until: float) -> Rest | None:
     if not _left(run).exists():
         return None
     allowance = Allowance(way.connection.account, way, lease)
+    allowance.gate.on_empty = lambda: allowance.pay(1, 1)
     try:
         with connect.session(threads=1) as over:
             open_adapter = connect.Opener(way.connection, gate=allowance.gate, session=over)

@@ -85,6 +85,28 @@ def test_a_gate_whose_grant_is_used_up_says_when_to_come_again(account):
     assert caught.value.retry_after == pytest.approx(grant.wait.until - time.time(), abs=5)
 
 
+def test_a_call_on_its_way_waits_for_a_grant_that_whoever_conducts_asks_for(account):
+    gate, left_at = Gate(), []
+    call = threading.Thread(target=lambda: left_at.append(gate.take(patience=30)))
+    call.start()
+    until = time.monotonic() + 30
+    while not gate.waiting:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    take(account, gate, requests=1)
+    call.join(30)
+    assert len(left_at) == 1
+    assert (gate.left, gate.waiting) == (0, 0)
+
+
+def test_where_one_thread_does_everything_it_asks_the_budget_itself(account):
+    gate = Gate()
+    gate.on_empty = lambda: take(account, gate, requests=1)
+    gate.take(patience=30)
+    with pytest.raises(RateLimited):
+        gate.take()  # a call's first request never waits
+
+
 def test_what_was_granted_long_ago_may_not_be_sent_any_more(account):
     clock = [time.time()]
     gate = Gate(clock=lambda: clock[0])

@@ -104,6 +104,13 @@ def test_alone_nearly_all_of_the_window_is_used():
     assert sent >= 0.97 * 10 * rules.allowed(rules.windows[0])
 
 
+def test_of_a_watched_window_a_person_gets_a_handful_at_once_and_a_worker_one():
+    watched = replace(QUARTER, watched=frozenset({900.0}))
+    assert take({}, watched, NOON, requests=9).requests == 1
+    brief = pacing.take({}, watched, "person", NOON, requests=9, slots=1, is_few=True)
+    assert brief.requests == 9
+
+
 def test_foreign_use_is_what_the_service_said_last():
     state = pacing.observed({}, MINUTE, NOON, Meter(60, remaining=0, resets_in_seconds=50))
     assert take(state, MINUTE, NOON + 1).requests == 0

@@ -103,6 +103,21 @@ def test_where_bulk_jobs_are_refused_the_people_go_one_by_one(
     assert sum(seen.path == "/v2/bulk_jobs" for seen in salesloft.requests) <= 2
 
 
+def test_a_job_goes_on_where_each_look_at_it_takes_longer_than_a_grant_lasts(
+    connection: Connection, salesloft: Salesloft
+) -> None:
+    """A look and an upload are one step: the upload waits for the budget, the look is not made again."""
+    RemoteAccount.objects.update(windows=[[600, 60]], reserve_percent=20)
+    connection.refresh_from_db()
+    salesloft.faults.set(slow_rate=1.0, slow_seconds=0.7, only="GET /v2/bulk_jobs")
+    run = finish(make_sync(connection, PEOPLE), crowd(250))
+
+    assert (run.status, run.accepted_count) == (Run.Status.SUCCEEDED, 250)
+    asked = [(seen.method, seen.path) for seen in salesloft.requests]
+    until_uploaded = asked[: asked.index(("POST", "/v2/bulk_jobs/1/job_data"))]
+    assert until_uploaded.count(("GET", "/v2/bulk_jobs/1")) == 1
+
+
 def test_what_a_job_left_unproved_goes_one_by_one_once_bulk_jobs_are_refused(
     connection: Connection, salesloft: Salesloft
 ) -> None:
