@@ -124,15 +124,17 @@ def _value_fault(way: str, value: JSON) -> str:
             return f"`{way}` takes at most {MOST_LISTED:,} values; longer lists are for a suppression list"
         return ""
     if not _is_plain(value):
-        return f"`{way}` needs a text or a number of at most {LONGEST} signs"
+        return f"`{way}` needs a value, of at most {LONGEST} signs"
     try:
         if way in NUMBERS:
             number(value)
         elif way in TIMES:
             _bound(value)
     except Unreadable:
-        example = "5 or 2.5" if way in NUMBERS else "2026-01-31, or 2026-01-31T12:00:00Z"
-        return f"“{str(value)[:_SHOWN]}” cannot be compared with; write it like {example}"
+        form = "no number; write it like 5 or 2.5"
+        if way in TIMES:
+            form = "no date; write it like 2026-01-31, or 2026-01-31T12:00:00Z"
+        return f"“{str(value)[:_SHOWN]}” is {form}"
     return ""
 
 

@@ -24,19 +24,11 @@ from syncs.forms.sync_words import sentence
 CONDITIONAL = ("send_only", "hold_back")
 KEEP, ADD, TAKE, REPLACE, MODEL = "keep", "add", "take", "replace", "model"
 _LONGEST_PASTED = 3_000_000
+# Not “keys”: a template that asks a dictionary for them gets all of its keys.
 PARTS = (
-    "name",
-    "match",
-    "look",
-    "most",
-    "direction",
-    "source",
-    "pasted",
-    "model",
-    "model_column",
-    "emails",
-    "keys",
-)
+    "name", "match", "look", "most", "direction", "source", "pasted", "model", "model_column", "emails",
+    "row_keys",
+)  # fmt: skip
 
 # What each kind is called where one is chosen, what it is for, and whether it has a look of its own.
 CHOICES = {
@@ -109,6 +101,11 @@ class GuardForm:
     def has_look(self) -> bool:
         return not self.is_conditional and self.kind != "never_send"
 
+    @property
+    def told_errors(self) -> list[tuple[str, list[str]]]:
+        """The errors by part."""
+        return list(self.errors.items())
+
     def wrong(self, part: str, message: str) -> None:
         self.errors.setdefault(part, []).append(message)
 
@@ -119,7 +116,8 @@ class GuardForm:
 
 def blank_form(kind: str, look: str) -> GuardForm:
     """A new guard's form; `look` is what is probably meant."""
-    values = {"match": "all", "look": look, "most": "20", "direction": "descending", "source": REPLACE}
+    values = dict.fromkeys(PARTS, "")
+    values |= {"match": "all", "look": look, "most": "20", "direction": "descending", "source": REPLACE}
     groups = [[TypedCondition()]] if kind in CONDITIONAL else []
     return GuardForm(kind, values, groups)
 
@@ -134,7 +132,7 @@ def form_of(guard: Mapping[str, Any]) -> GuardForm:
         return form
     if kind == "never_send":
         form.values["emails"] = "\n".join(content.get("emails", ()))
-        form.values["keys"] = "\n".join(content.get("keys", ()))
+        form.values["row_keys"] = "\n".join(content.get("keys", ()))
         form.excused = tuple(content.get("by_list_alone", ()))
         return form
     form.values["look"] = f"{COLUMN}:{content[COLUMN]}" if COLUMN in content else f"{FIELD}:{content[FIELD]}"
@@ -178,7 +176,7 @@ def _content(form: GuardForm, kept: bytes | None, lists: dict[str, bytes]) -> di
         return tree_of(values["match"], form.groups)
     if form.kind == "never_send":
         emails = _lines(values["emails"])
-        found: dict[str, Any] = {"emails": emails, "keys": _lines(values["keys"])}
+        found: dict[str, Any] = {"emails": emails, "keys": _lines(values["row_keys"])}
         still = [one for one in form.excused if one in {*emails, *found["keys"]}]
         return {key: told for key, told in (found | {"by_list_alone": still}).items() if told}
     content: dict[str, Any] = dict(spec_of_look(values["look"]))
@@ -235,7 +233,7 @@ def _put(form: GuardForm, guard: Mapping[str, Any]) -> None:
         for message in rest:
             form.wrong("", sentence(message))
         return
-    parts = {COLUMN: "look", FIELD: "look"}
+    parts = {COLUMN: "look", FIELD: "look", "keys": "row_keys"}
     for path, message in faults:
         part = parts.get(path[0], path[0]) if path else ""
         form.wrong(part if part in PARTS else "", sentence(message))

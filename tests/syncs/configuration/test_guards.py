@@ -100,7 +100,7 @@ NESTED = """\
         ("- {personal_emial: {field: email}}", 1, "`personal_emial`; did you mean `personal_emails`?"),
         ("- {personal_emails: {feild: email}}", 1, "unknown key `feild`"),
         (NESTED, 4, "there is no comparison `above`"),
-        ("- hold_back: {all: [{column: score, greater_than: many}]}", 1, "“many” cannot be compared with"),
+        ("- hold_back: {all: [{column: score, greater_than: many}]}", 1, "“many” is no number"),
         ("- hold_back: {all: [{column: shoe_size, is: 5}]}", 1, "returns no column `shoe_size`"),
         ("- {personal_emails: {field: phone}}", 1, "no field `phone` is mapped"),
         ("- {suppressed: {field: email, model: stop, model_column: who}}", 1, "there is no model `stop`"),

@@ -148,7 +148,7 @@ def test_the_builder_works_with_its_buttons_alone_and_keeps_what_was_typed(alice
     alices.post("guard_add", "send_only", **conditions(typed, [("", "is", "")], action="or-0", name="Mine"))
     assert 'name="group-0-1-look"' in alices.text
     alices.post("guard_add", "send_only", **conditions(typed, [("column:gone", "is", "x")], name="Mine"))
-    assert "“many” cannot be compared with; write it like 5 or 2.5" in alices.text
+    assert "“many” is no number; write it like 5 or 2.5" in alices.text
     assert (">many</textarea>" in alices.text, 'value="Mine"' in alices.text) == (True, True)
     alices.post("guard_add", "send_only", **conditions([("column:gone", "is", "x")]))
     assert "returns no column “gone”" in alices.text
@@ -243,15 +243,18 @@ def test_a_model_whose_keys_a_guard_reads_stays_and_keeps_its_column(alices, syn
 
 
 def test_a_save_tells_who_would_be_sent_of_those_who_never_must_and_asks(alices, sync):
-    alices.get("guard_add", "never_send")
-    alices.post("guard_add", "never_send", emails="person2@acme.com\nnobody@acme.com", keys="3")
+    text = alices.get("guard_add", "never_send")
+    assert re.findall(r"<textarea[^>]*>([^<]*)</textarea>", text) == ["", ""]
+    alices.post("guard_add", "never_send", emails="nobody", row_keys="")
+    assert re.findall(r'<p class="error"[^>]*>([^<]*)', alices.text) == ["“nobody” is not an e-mail address."]
+    alices.post("guard_add", "never_send", emails="person2@acme.com\nnobody@acme.com", row_keys="3")
     assert "must never be sent, and would pass all of your other guards" in alices.text
     assert (stored(sync), alices.text.count('name="excused"')) == ([], 2)  # nobody@ is not in the model
     assert ">person2@acme.com\nnobody@acme.com</textarea>" in alices.text
 
     Sync.objects.filter(pk=sync.pk).update(guards=[TITLE_IS, PERSONAL])
     alices.get("guard_add", "never_send")
-    alices.post("guard_add", "never_send", emails="person2@acme.com\nnobody@acme.com", keys="3")
+    alices.post("guard_add", "never_send", emails="person2@acme.com\nnobody@acme.com", row_keys="3")
     assert stored(sync)[2] == {
         "never_send": {"emails": ["person2@acme.com", "nobody@acme.com"], "keys": ["3"]}
     }
