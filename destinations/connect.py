@@ -217,7 +217,8 @@ def needs_attention(connection: Connection, reason: str) -> None:
 def refresh_fields(connection: Connection, object_key: str) -> list[Field]:
     """Ask the service for an object's fields and keep its answer on the connection.
 
-    Raises DestinationError; what was known before is kept then. KeyError for an unknown object.
+    Raises DestinationError; what was known before is kept then. KeyError for an unknown object. `updated_at`
+    stays: whoever edits the connection meanwhile is not held up by this.
     """
     target = adapter_of(connection).object(object_key)
     fields = _asked(connection, lambda adapter: adapter.fields(target))
@@ -226,7 +227,7 @@ def refresh_fields(connection: Connection, object_key: str) -> list[Field]:
         connection.fields = registry.remember_fields(
             row.fields, object_key, fields, fetched_at=timezone.now()
         )
-        connection.save(update_fields=["fields", "updated_at"])
+        connection.save(update_fields=["fields"])
     return fields
 
 

@@ -91,6 +91,16 @@ def test_a_service_that_does_not_tell_its_fields_is_sent_by_what_it_told_last(wo
     assert counts(world.finish())["accepted"] == 1
 
 
+def test_whoever_edits_the_connection_meanwhile_is_not_held_up(world: Scene) -> None:
+    world.connection.refresh_from_db()
+    before = world.connection.updated_at, world.connection.fields["leads"]["fetched_at"]
+    world.finish()
+
+    world.connection.refresh_from_db()
+    assert world.connection.updated_at == before[0]
+    assert world.connection.fields["leads"]["fetched_at"] > before[1]
+
+
 def test_fields_that_were_listed_just_now_are_not_asked_for_again(world: Scene, settings) -> None:
     settings.FIELDS_LAST_SECONDS = 86_400
     world.change(1, title="CEO")
