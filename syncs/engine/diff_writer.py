@@ -57,7 +57,16 @@ def compare_plan(
             of_batch.add(((batch.number, at), one) for at, one in enumerate(told))
             summary.merge(of_batch)
             kept = zlib.compress(orjson.dumps(write_befores(told)), 1)
-            rows.append(BatchDiff(batch=batch, team_id=run.team_id, counts=of_batch.counts, befores=kept))
+            rows.append(
+                BatchDiff(
+                    team_id=run.team_id,
+                    run=run,
+                    plan_attempt=attempt,
+                    number=batch.number,
+                    counts=of_batch.counts,
+                    befores=kept,
+                )
+            )
             done += len(told)
         with bulk.unhurried():
             lease.fence()

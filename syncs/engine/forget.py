@@ -188,7 +188,8 @@ def _blank(batch: Batch, positions: list[int]) -> None:
     if batch.outcomes:
         changes["outcomes"] = outcomes_without(bytes(batch.outcomes), positions, reason=FORGOTTEN)
     Batch.objects.filter(pk=batch.pk).update(**changes)
-    for diff in BatchDiff.objects.filter(pk=batch.pk):
+    place = {"run": batch.run_id, "plan_attempt": batch.plan_attempt, "number": batch.number}
+    for diff in BatchDiff.objects.filter(**place):
         BatchDiff.objects.filter(pk=diff.pk).update(befores=befores_without(bytes(diff.befores), positions))
 
 

@@ -9,7 +9,7 @@ from syncs.engine import bulk
 from syncs.engine.batches import Planned, write
 from syncs.engine.lease import Lease
 from syncs.engine.mapping import Layout
-from syncs.models import Batch, LeftRows, PlannedRow, RejectedRow, Run
+from syncs.models import Batch, BatchDiff, LeftRows, PlannedRow, RejectedRow, Run
 
 OPERATIONS_A_WRITE = 2_000  # keeps SQLite's write transactions under 50 ms
 REJECTED_A_WRITE = 500
@@ -30,7 +30,7 @@ _INDEX_COLUMNS = {
 def discard(run: Run, lease: Lease, *, but: int | None = None) -> None:
     """Take away what attempts at the run's plan wrote, in small writes; all `but` one."""
     attempts = [] if but is None else [but]
-    for model in (Batch, RejectedRow, LeftRows):
+    for model in (Batch, RejectedRow, BatchDiff, LeftRows):
         stale = model._default_manager.filter(run=run).exclude(plan_attempt__in=attempts)
         while found := list(stale.values_list("pk", flat=True)[:DELETED_A_WRITE]):
             lease.demand()

@@ -32,7 +32,7 @@ def prune() -> dict[str, int]:
             lambda some: some.update(payload=b"", outcomes=b"", journal=b""),
         ),
         "missed times": _delete(MissedTime.objects.filter(at__lt=before)),
-        "what dry runs would change": _delete(BatchDiff.objects.filter(batch__run__in=old)),
+        "what dry runs would change": _delete(BatchDiff.objects.filter(run__in=old)),
         "rows that left": _delete(LeftRows.objects.filter(run__in=old)),
         "planned rows": _delete_planned(old),
         "former generations": _delete_former(),

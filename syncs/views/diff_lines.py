@@ -77,7 +77,7 @@ class LinePage:
 def page(
     run: Run, asked: Asked, *, prefix: str, start: Place | None, back: bool = False, size: int = A_PAGE
 ) -> LinePage:
-    """A page of the rows that are asked for, in the order of sending. Two queries, however many they are."""
+    """A page of the rows that are asked for, in the order of sending: three queries, however many."""
     found = list(islice(_from(run, asked, prefix, start, back=back, size=size), size + 1))
     is_more = len(found) > size
     lines = found[:size]
@@ -96,41 +96,39 @@ def every(run: Run, asked: Asked, *, prefix: str) -> Iterator[Line]:
     """All rows that are asked for, in reads of their own: no cursor stays open while the reader is slow."""
     last = 0
     while True:
-        listed = list(
-            _diffs(run)
-            .filter(batch__number__gt=last)
-            .order_by("batch__number")
-            .values_list("batch__number", "batch__operation_count", "counts")[:LISTED]
-        )
+        after = _diffs(run).filter(number__gt=last).order_by("number")
+        listed = list(after.values_list("number", "counts")[:LISTED])
         if not listed:
             return
         wanted, held = [], 0
-        for number, size, counts in listed:
+        for number, counts in listed:
+            size = count(counts, "", "", "")
             if held and held + size > OPERATIONS_AT_ONCE:
                 break
             last, held = number, held + size
             if asked.count(counts):
                 wanted.append(number)
-        for batch in _batches(run, wanted).order_by("number"):
-            yield from _lines(batch, asked, prefix)
+        for batch, diff in _both(run, wanted):
+            yield from _lines(batch, diff, asked, prefix)
 
 
 def one(batch: Batch, position: int, *, prefix: str) -> Line | None:
     """The row at this position of a batch; None where nothing is kept of what would change."""
-    diff = BatchDiff.objects.filter(pk=batch.pk).first()
+    place = {"run": batch.run_id, "plan_attempt": batch.plan_attempt, "number": batch.number}
+    diff = BatchDiff.objects.filter(**place).first()
     if diff is None or not batch.payload:
         return None
-    batch.diff = diff
-    return next((line for line in _lines(batch, Asked(), prefix) if line.place[1] == position), None)
+    return next((line for line in _lines(batch, diff, Asked(), prefix) if line.place[1] == position), None)
 
 
 def examples(run: Run, summary: Summary, *, prefix: str) -> dict[str, list[tuple[Line, Shown]]]:
-    """A few changes of each field, in words. One query."""
+    """A few changes of each field, in words. Two queries."""
     places = {name: summary.examples_of(name) for name in summary.fields}
     lines: dict[Place, Line] = {}
     wanted = {place for found in places.values() for place in found}
-    for batch in _batches(run, {number for number, _ in wanted}):
-        lines |= {line.place: line for line in _lines(batch, Asked(), prefix) if line.place in wanted}
+    for batch, diff in _both(run, {number for number, _ in wanted}):
+        found_there = _lines(batch, diff, Asked(), prefix)
+        lines |= {line.place: line for line in found_there if line.place in wanted}
     found: dict[str, list[tuple[Line, Shown]]] = {}
     for name, at in places.items():
         for line in (lines[place] for place in at if place in lines):
@@ -148,43 +146,47 @@ def _from(
     here = start[0] if start is not None else None
     diffs = _diffs(run)
     if here is not None:
-        diffs = diffs.filter(**{"batch__number__lte" if back else "batch__number__gte": here})
+        diffs = diffs.filter(**{"number__lte" if back else "number__gte": here})
     while True:
         wanted, held = [], 0
-        listed = diffs.order_by(f"{order}batch__number").values_list("batch__number", "counts")
+        listed = diffs.order_by(f"{order}number").values_list("number", "counts")
         for number, counts in listed.iterator(chunk_size=100):
             if fit := asked.count(counts):
                 wanted.append(number)
                 held += fit if number != here else 0
             if held > size:
                 break
-        for batch in _batches(run, wanted).order_by(f"{order}number"):
-            lines = list(_lines(batch, asked, prefix))
+        for batch, diff in _both(run, wanted, back=back):
+            lines = list(_lines(batch, diff, asked, prefix))
             for line in reversed(lines) if back else lines:
                 if start is None or (line.place < start if back else line.place > start):
                     yield line
         if held <= size:
             return
-        diffs = diffs.filter(**{"batch__number__lt" if back else "batch__number__gt": wanted[-1]})
+        diffs = diffs.filter(**{"number__lt" if back else "number__gt": wanted[-1]})
 
 
 def _diffs(run: Run) -> QuerySet[BatchDiff]:
-    return BatchDiff.objects.filter(
-        batch__run=run, batch__plan_attempt=run.plan_attempt, batch__operation_count__gt=0
-    ).exclude(batch__payload=b"")
+    return BatchDiff.objects.filter(run=run, plan_attempt=run.plan_attempt)
 
 
-def _batches(run: Run, numbers: Iterable[int]) -> QuerySet[Batch]:
-    """Those of these numbers with what they would change."""
-    found = run.batches.filter(plan_attempt=run.plan_attempt, number__in=list(numbers))
-    return found.select_related("diff")
+def _both(run: Run, numbers: Iterable[int], *, back: bool = False) -> Iterator[tuple[Batch, BatchDiff]]:
+    """The batches of these numbers in their order, each with what it would change. Two queries."""
+    wanted = list(numbers)
+    if not wanted:
+        return
+    diffs = {diff.number: diff for diff in _diffs(run).filter(number__in=wanted)}
+    batches = run.batches.filter(plan_attempt=run.plan_attempt, number__in=wanted).exclude(payload=b"")
+    for batch in batches.order_by("-number" if back else "number"):
+        if batch.number in diffs:
+            yield batch, diffs[batch.number]
 
 
-def _lines(batch: Batch, asked: Asked, prefix: str) -> Iterator[Line]:
+def _lines(batch: Batch, diff: BatchDiff, asked: Asked, prefix: str) -> Iterator[Line]:
     is_companion = batch.stage == Batch.Stage.COMPANIONS
     try:
         payload = Payload(bytes(batch.payload))
-        found = read_told(batch.diff, payload, prefix=prefix if is_companion else "")
+        found = read_told(diff, payload, prefix=prefix if is_companion else "")
         for at in _fitting(found, asked):
             row = payload.row(at)
             yield Line(

@@ -155,7 +155,8 @@ def test_forgetting_a_person_leaves_nothing_of_them_in_a_dry_run(scene: Scene) -
     forget(scene.team, "person1@acme.com")
 
     (batch,) = run.batches.all()
-    told = read_told(batch.diff, Payload(bytes(batch.payload)), prefix="")
+    (diff,) = run.batch_diffs.all()
+    told = read_told(diff, Payload(bytes(batch.payload)), prefix="")
     titles = [dict(one.changes or {}) for one in told]
     assert sum("title" in one for one in titles) == 1
     assert "Countess" not in str(titles)

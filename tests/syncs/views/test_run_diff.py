@@ -3,16 +3,19 @@
 import csv
 import io
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from syncadmin.teams.models import Membership, Team, User
+from syncs import tasks
 from syncs.engine.diff import changes
 from syncs.engine.run import finish_here
-from syncs.models import Run, Sync
+from syncs.models import BatchDiff, LeftRows, Run, Sync
 from syncs.views.diff_words import shown
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, person, set_mapping
@@ -200,6 +203,18 @@ def test_values_that_look_alike_are_told_apart(before: object, after: object, wo
     told = shown("Title", change)
 
     assert (told.before, told.after) == words
+
+
+def test_what_is_old_is_still_counted_but_no_longer_listed(as_alice: Client, tried: Run, settings) -> None:
+    settings.KEEP_DAYS = 14
+    Run.objects.update(finished_at=timezone.now() - timedelta(days=15))
+    tasks.prune()
+
+    words = text(as_alice.get(url("run_diff", tried.public_id)))
+
+    assert "New 1 Changed 3" in words
+    assert "these rows can no longer be listed" in words
+    assert not BatchDiff.objects.exists() and not LeftRows.objects.exists()
 
 
 def test_a_change_of_the_sync_after_it_is_told(as_alice: Client, tried: Run) -> None:
