@@ -103,7 +103,7 @@ class RunAdmin(HistoryAdmin):
             "For the record",
             {
                 "classes": ("collapse",),
-                "fields": ("public_id", "trigger", "by", "generation", "plan_attempt", "held_by"),
+                "fields": ("public_id", "trigger", "by", "generation", "version", "plan_attempt", "worker"),
             },
         ),
     )
@@ -226,7 +226,7 @@ class RunAdmin(HistoryAdmin):
         return str(run.started_by or NOTHING)
 
     @admin.display(description="Worker")
-    def held_by(self, run: Run) -> str:
+    def worker(self, run: Run) -> str:
         if run.is_over or run.lease_expires_at is None:
             return NOTHING
         alive = run.lease_expires_at > timezone.now()
