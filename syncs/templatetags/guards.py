@@ -3,7 +3,7 @@
 from django import template
 
 from syncs.configuration.guards import stored_guards
-from syncs.engine.guard_kinds import name_of
+from syncs.engine.guard_kinds import sentence
 from syncs.models import Sync
 
 register = template.Library()
@@ -11,5 +11,8 @@ register = template.Library()
 
 @register.filter
 def told_guards(sync: Sync) -> list[str]:
-    """What people call the sync's guards, in their order."""
-    return [name_of(guard) for guard in stored_guards(sync)]
+    """The sync's guards in their order, a sentence each, after the name that people gave."""
+    return [
+        f"{guard['name']}: {sentence(guard)}" if "name" in guard else sentence(guard)
+        for guard in stored_guards(sync)
+    ]
