@@ -19,6 +19,7 @@ Stage = RejectedRow.Stage
 # What a problem is called above its rows. Others, an adapter's own, are called by their name.
 TITLES = {
     "duplicate": "Several rows for one record",
+    "guard": "Held back by a guard",
     "guard_unsure": "A guard cannot tell",
     "empty": "An empty value that must not be empty",
     "gave_up": "No answer after several tries",

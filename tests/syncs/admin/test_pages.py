@@ -143,6 +143,7 @@ def test_a_run_says_where_it_is_and_why(sync: Sync, staff_client: Client, status
     assert f"The key is wrong {HARM}." in unescape(page)
     assert HARM not in page
     assert "What changed is sent; only 2 rows: A1, B2" in text_of(page)
+    assert ("host:12" in page) is (status == "delivering")
 
 
 def test_times_name_their_zone(sync: Sync, staff_client: Client):
