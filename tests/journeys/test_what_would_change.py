@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.conftest import ONE_PASS
 from tests.journeys.installation import Installation
-from tests.journeys.setting_up import people, run_all, set_up, write_csv
+from tests.journeys.setting_up import people, run_all, set_up, wait_for_boxes, write_csv
 from tests.journeys.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
@@ -22,6 +22,7 @@ def test_alice_sees_what_her_change_would_do_and_tries_it_with_one_row(
 
     # The wrong column for a field …
     alice.follow("Edit the mapping")
+    wait_for_boxes(alice)
     first_name = alice.page.locator("fieldset", has=alice.page.locator("[value='field:first_name']:checked"))
     first_name.get_by_role("combobox", name="Comes from").fill("company")
     alice.page.keyboard.press("Enter")
