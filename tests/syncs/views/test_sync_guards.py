@@ -17,7 +17,17 @@ from syncadmin.teams.models import Team, User
 from syncs.configuration.models import missing_columns
 from syncs.engine import guard_keys
 from syncs.engine.guard_kinds import KINDS
-from syncs.models import GuardKeys, MailDomain, QueryModel, Run, Source, Sync, SyncDraft, SyncVersion
+from syncs.models import (
+    GuardKeys,
+    MailDomain,
+    QueryModel,
+    RejectedRow,
+    Run,
+    Source,
+    Sync,
+    SyncDraft,
+    SyncVersion,
+)
 from tests.syncs.engine.scene import make_sync, person, write_csv
 
 PEOPLE = [
@@ -237,6 +247,39 @@ def test_a_model_whose_keys_a_guard_reads_stays_and_keeps_its_column(alices, syn
     assert QueryModel.objects.filter(pk=model.pk).exists()
     assert missing_columns(model, ["email"]) == {"leads": ["who"]}
     assert missing_columns(sync.model, ["id", "email", "first_name"]) == {"leads": ["title"]}
+
+
+def test_a_runs_list_of_what_was_held_back_goes_by_guard_and_says_who_must_act(alices, sync, team):
+    run = Run.objects.create(
+        team=team, sync=sync, number=1, generation=1, due_at=timezone.now(), read_count=4_003,
+        held_back_count=4_003, held_by=[["Only <VPs>", 4_000], ["Never to be sent", 2]],
+    )  # fmt: skip
+    held = {"team": team, "sync": sync, "run": run, "key": b"1", "stage": "held_back"}
+    for at, (problem, name, who) in enumerate(
+        [
+            ("guard", "Only <VPs>", "editor"),
+            ("guard", "Never to be sent", "nobody"),
+            ("same_as", "", "nobody"),
+        ]
+    ):
+        reason = f"Reason {at}."
+        RejectedRow.objects.create(
+            **held, key_text=str(at), problem=problem, field=name, who=who, reason=reason
+        )
+    address = reverse("run_rows", args=["acme", run.public_id]) + "?show=held_back"
+    told = re.sub(r"<[^>]+>|\s+", " ", alices.client.get(address).content.decode())
+    told = html.unescape(re.sub(r"\s+", " ", told))
+    assert "4,000 rows: Held back by “Only <VPs>” Who must act: Whoever edits the sync" in told
+    assert "2 rows: Held back by “Never to be sent” Who must act: Nobody For example row 1" in told
+    assert "1 row: The same record twice" in told
+    assert "4,003 were held back in all" in told
+    one = alices.client.get(
+        f"{address}&stage=held_back&problem=guard&field=Only%20%3CVPs%3E"
+    ).content.decode()
+    assert "The guard held back 4,000 rows in all; the first 1 is kept here." in one
+    row = RejectedRow.objects.get(key_text="0")
+    page = alices.client.get(reverse("run_row", args=["acme", run.public_id, row.public_id])).content.decode()
+    assert "each run looks at it again" in page
 
 
 # People who must never be sent
