@@ -16,13 +16,14 @@ import orjson
 from django.db import transaction
 from django.db.models import Q
 
+from destinations.contract import JSON
 from destinations.models import Exchange
 from syncadmin.teams.models import Team
 from syncs.engine import addresses
 from syncs.engine.batches import Payload, outcomes_without, without
 from syncs.engine.diff_writer import befores_without
 from syncs.engine.keys import row_key
-from syncs.models import Batch, BatchDiff, LedgerEntry, PlannedRow, RejectedRow, Run, Sync
+from syncs.models import Batch, BatchDiff, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncVersion
 
 FORGOTTEN = "Removed on request."
 SHORTEST_TOLD = 6  # signs of a key that cannot be in a text by chance
@@ -80,6 +81,7 @@ def _sweep(team: Team, key: str, *, remove: bool) -> dict[str, int]:
         "requests": _in_exchanges(team, person, batches, remove=remove),
         "reasons of other rows": _in_reasons(team, person, remove=remove),
         "lists of rows to send again": _in_run_keys(team, person, remove=remove),
+        "former versions of syncs": _in_versions(team, person, remove=remove),
         "planned rows": sum(found.count() for found in planned),
         "rows that need attention": rejected.count(),
         "sent records": sum(found.count() for found in ledger),
@@ -257,3 +259,34 @@ def _cut(text: str, words: set[str]) -> str:
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "…")
     return text
+
+
+def _in_versions(team: Team, person: _Person, *, remove: bool) -> int:
+    """Former versions name whom a guard held back. Those whom one still holds back stay, as in the guard."""
+    count = 0
+    texts = {text.casefold() for text in person.words | person.match_keys}
+    for version in SyncVersion.objects.filter(team=team).select_related("sync").iterator(chunk_size=50):
+        gone = texts - set(_texts_in(version.sync.guards))
+        guards = version.definition.get("guards")
+        if guards and not gone.isdisjoint(_texts_in(guards)):
+            count += 1
+            if remove:
+                version.definition["guards"] = _without_texts(guards, gone)
+                version.save(update_fields=["definition"])
+    return count
+
+
+def _texts_in(tree: JSON) -> Iterator[str]:
+    if isinstance(tree, dict | list):
+        for one in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts_in(one)
+    elif isinstance(tree, str):
+        yield tree.strip().casefold()
+
+
+def _without_texts(tree: JSON, texts: set[str]) -> JSON:
+    if isinstance(tree, dict):
+        return {key: _without_texts(one, texts) for key, one in tree.items()}
+    if isinstance(tree, list):
+        return [_without_texts(one, texts) for one in tree]
+    return FORGOTTEN if isinstance(tree, str) and tree.strip().casefold() in texts else tree

@@ -10,9 +10,10 @@ from django.apps import apps
 
 from destinations.models import Exchange
 from syncadmin.teams.models import Team
+from syncs.configuration import versions
 from syncs.engine.forget import look
 from syncs.engine.run import start
-from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync
+from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncVersion
 from tests.syncs.commands.conftest import ADA, BOB, CLEO, World
 
 SYNC = "leads-to-qualified"
@@ -160,3 +161,17 @@ def test_a_person_of_another_alphabet_is_found_in_requests(applied: World) -> No
     applied.manage("run", SYNC)
     assert applied.manage("forget", "жанна@acme.example", "--yes").code == 0
     assert "анна" not in kept_texts()
+
+
+def test_a_person_whom_a_guard_named_once_is_removed_from_former_versions(known: World) -> None:
+    sync = Sync.objects.get(name=SYNC)
+    for guards in ([{"never_send": {"emails": ["Countess@acme.example", "bob@globex.example"]}}], []):
+        sync.guards = guards
+        sync.save(update_fields=["guards"])
+        versions.keep(sync, author=None)
+
+    done = known.manage("forget", "countess@acme.example", "--yes")
+
+    assert "removed · former versions of syncs: 1" in done.out
+    assert "countess" not in kept_texts().casefold()
+    assert "bob@globex.example" in json.dumps(SyncVersion.objects.get(number=2).definition)
