@@ -19,7 +19,7 @@ import pytest
 from destinations.sandbox.running import running_service
 from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.service import API_KEY
-from tests.chaos.conftest import SEEDS, _migrate, long_form
+from tests.chaos.conftest import DATABASE, SEEDS, _migrate, long_form
 from tests.chaos.salesloft_world import BY_APP, Beside, SalesloftWorld
 
 DATABASES = ("sqlite", "postgres")
@@ -256,6 +256,7 @@ def test_an_outage_and_a_revoked_key_lose_nobody_and_send_nobody_twice(
     assert world.rewritten() == 0
 
 
+@pytest.mark.skipif(DATABASE == "postgres", reason="Its world is of SQLite: one pass of the suite kills it.")
 def test_a_worker_killed_between_the_services_rotation_and_our_storing_leaves_a_sign_in_to_do(
     make: Callable[..., SalesloftWorld],
 ) -> None:

@@ -109,7 +109,7 @@ def test_a_job_goes_on_where_each_look_at_it_takes_longer_than_a_grant_lasts(
     """A look and an upload are one step: the upload waits for the budget, the look is not made again."""
     RemoteAccount.objects.update(windows=[[600, 60]], reserve_percent=20)
     connection.refresh_from_db()
-    salesloft.faults.set(slow_rate=1.0, slow_seconds=0.7, only="GET /v2/bulk_jobs")
+    salesloft.faults.set(slow_rate=1.0, slow_seconds=0.6, only="GET /v2/bulk_jobs")
     run = finish(make_sync(connection, PEOPLE), crowd(250))
 
     assert (run.status, run.accepted_count) == (Run.Status.SUCCEEDED, 250)
