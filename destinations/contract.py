@@ -8,10 +8,10 @@ field's kind, keys present and unique in a call, only declared modes.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 from destinations.auth import ApiKey, Auth, OAuth
 from destinations.errors import ContractBroken, DestinationError
@@ -49,10 +49,12 @@ __all__ = [
     "Mode",
     "ObjectType",
     "Operation",
+    "Operations",
     "Option",
     "Outcome",
     "Packing",
     "Pending",
+    "Piece",
     "Remedy",
     "Reply",
     "Scope",
@@ -121,12 +123,45 @@ class Target:
     upsert_key: str
 
 
+Piece: TypeAlias = tuple[str, str, JSON]  # an operation's id, its match key, its other values
+
+
+class Operations(Sequence[Operation]):
+    """Operations that are not read before an adapter asks for one: see `Call.pieces`."""
+
+    ids: Sequence[str]
+
+    def pieces(self, upsert_key: str) -> Iterable[Piece]:
+        return _pieces(self, upsert_key)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The operations of one request or job. `id` is stable over retries of the same call."""
 
     id: str
-    operations: tuple[Operation, ...]
+    operations: Sequence[Operation]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The operations' ids, in order."""
+        found = self.operations
+        return found.ids if isinstance(found, Operations) else [one.id for one in found]
+
+    def pieces(self, upsert_key: str) -> Iterable[Piece]:
+        """What a body is put together from: each operation's id, its match key, and its other values.
+
+        Those are one piece of JSON, or None where there are none. For services that take values as they
+        are: to read hundreds of operations, only to write them again, takes most of the time of a job.
+        """
+        found = self.operations
+        return found.pieces(upsert_key) if isinstance(found, Operations) else _pieces(found, upsert_key)
+
+
+def _pieces(operations: Sequence[Operation], upsert_key: str) -> Iterable[Piece]:
+    for one in operations:
+        others = {key: value for key, value in one.values.items() if key != upsert_key}
+        yield one.id, one.match_key, others or None
 
 
 class Verdict(StrEnum):
@@ -220,7 +255,7 @@ def outcomes(
             return Outcome(Verdict.ACCEPTED, remote_id=remote_id) if remote_id else ACCEPTED
         return rest
 
-    return [outcome(operation.id) for operation in call.operations]
+    return [outcome(name) for name in call.ids]
 
 
 class Adapter(ABC):

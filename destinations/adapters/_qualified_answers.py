@@ -93,7 +93,7 @@ def judged(target: Target, call: Call, job: Mapping[str, JSON]) -> list[Outcome]
         if known is None or known.verdict is Verdict.UNPROVED or outcome.verdict is Verdict.REJECTED:
             found[name] = outcome
     rest = Outcome(Verdict.UNPROVED, _why_without_result(job))
-    return [found.get(operation.id, rest) for operation in call.operations]
+    return [found.get(name, rest) for name in call.ids]
 
 
 def holds_results(job: Mapping[str, JSON]) -> bool:
@@ -176,7 +176,7 @@ def _is_all_completed(call: Call, job: Mapping[str, JSON]) -> bool:
         }
     except (AttributeError, KeyError, TypeError):  # a result that takes a closer look
         return False
-    return len(names) == len(listed) and names == {operation.id for operation in call.operations}
+    return len(names) == len(listed) and names == set(call.ids)
 
 
 def _judged_item(

@@ -205,10 +205,7 @@ class Adapter(contract.Adapter):
         """Hand over one job. A job that is already done is read at once."""
         constant = {"entity": ENTITIES[target.object.key]} if self._is_unified else {}
         constant["action"] = "POST"
-        items = [
-            {**constant, "data": data, "request_id": operation.id}
-            for operation, data in zip(call.operations, _bodies(target, call), strict=True)
-        ]
+        items = [{**constant, "data": data, "request_id": name} for name, data in _bodies(target, call)]
         reply = self.client.post(self._submit_path(target.object.key), {"items": items})
         job = answers.job_in(reply.json) or {}
         job_id = answers.job_id(job)
@@ -323,17 +320,19 @@ def _as_companion(field: Field, companion: Companion) -> Field:
     return replace(field, key=key, label=label, required=False, group=companion.label)
 
 
-def _bodies(target: Target, call: Call) -> Iterator[dict[str, JSON]]:
-    """Each upsert's body: the key and a company's name at the top, the rest in `fields`. None is null."""
+def _bodies(target: Target, call: Call) -> Iterator[tuple[str, dict[str, JSON]]]:
+    """Each upsert's id and body: key and company's name at the top, the rest in `fields`. None is null."""
     key = target.upsert_key
     others = [field.key for field in TOP_LEVEL[target.object.key] if field.key != key]
-    for operation in call.operations:
-        fields = dict(operation.values)
-        fields.pop(key, None)
+    for name, match_key, fields in call.pieces(key) if not others else ():
+        yield name, {key: match_key, "fields": fields} if fields is not None else {key: match_key}
+    for operation in call.operations if others else ():
+        values = dict(operation.values)
+        values.pop(key, None)
         data: dict[str, JSON] = {key: operation.match_key}
         for name in others:
-            if name in fields:
-                data[name] = fields.pop(name)
-        if fields:
-            data["fields"] = fields
-        yield data
+            if name in values:
+                data[name] = values.pop(name)
+        if values:
+            data["fields"] = values
+        yield operation.id, data

@@ -105,9 +105,9 @@ class Way:
             target = self.target(batch.object_key)
             find: list[int] = []
             if target.object.found_first(self.mode, target.upsert_key):
-                find = payload.to_find(lambda row: not row.remote_id)
+                find = payload.without_remote_id()
             elif self.mode is Mode.INSERT and finds:
-                find = payload.to_find(lambda row: row.in_doubt)
+                find = payload.in_doubt()
             journal = Journal.begin(
                 size,
                 per_call,

@@ -157,7 +157,7 @@ def _columns(payload: Payload) -> Any:
 
 def _records(payload: Payload, prefix: str) -> list[dict[str, JSON]]:
     """What would be sent, without what the run itself fills: that is never remembered."""
-    records = _columns(payload).records if len(payload) else ()
+    records = payload.records(range(len(payload)))
     return [{prefix + name: value for name, value in one.items()} if prefix else one for one in records]
 
 

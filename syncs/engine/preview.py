@@ -158,7 +158,7 @@ def _told(entry: LedgerEntry | None, line: bytes, layout: Layout) -> Told:
     before = None
     if entry is not None and entry.record is not None:
         before = orjson.loads(zlib.decompress(bytes(entry.record)))
-    (after,) = _payload(Planned(b"", line, 0), layout).columns([0]).records
+    (after,) = _payload(Planned(b"", line, 0), layout).records([0])
     return Told.of("", before, after)
 
 

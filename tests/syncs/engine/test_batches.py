@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destinations.contract import ACCEPTED, Mode, Outcome, Packing, Verdict
+from destinations.contract import ACCEPTED, Call, Mode, Outcome, Packing, Verdict
 from syncs.engine.batches import (
     ENVELOPE_BYTES,
     Payload,
@@ -76,10 +76,10 @@ def test_what_a_look_up_found_counts_more_than_what_was_planned() -> None:
     batch = [planned("1", "a@b.com", 1, "VP", remote_id="7"), planned("2", "c@d.com", 2, "CEO")]
     payload = Payload(write(batch, LAYOUT))
 
-    assert payload.to_find(lambda row: not row.remote_id) == [1]
+    assert payload.without_remote_id() == [1]
     operations = payload.operations(12, Mode.UPDATE, [0, 1], {1: "8"})
     assert [one.remote_id for one in operations] == ["7", "8"]
-    assert Payload(payload.part(1, 2)).row(0) == payload.row(1)
+    assert Payload(payload.part([1])).row(0) == payload.row(1)
 
 
 def test_what_is_left_alone_is_absent_and_what_is_cleared_is_none() -> None:
@@ -93,9 +93,9 @@ def test_what_the_run_fills_is_sent_and_is_not_part_of_what_is_remembered() -> N
     batch = [planned("1", "a@b.com", 1, "VP"), planned("2", "c@d.com", 2, "CEO")]
     payload = Payload(write(batch, layout))
 
-    for packed in (payload, Payload(payload.part(0, 2))):
+    for packed in (payload, Payload(payload.part([0, 1]))):
         assert packed.row(0).record == {"email": "a@b.com", "score": 1, "title": "VP", "run": 3}
-        assert packed.columns([0, 1]).records[1] == {"email": "c@d.com", "score": 2, "title": "CEO"}
+        assert packed.records([0, 1])[1] == {"email": "c@d.com", "score": 2, "title": "CEO"}
         assert [one.values["run"] for one in packed.operations(12, Mode.UPSERT, [0, 1])] == [3, 3]
         looked_up = packed.operations(12, Mode.INSERT, [0, 1], to_find=True)
         assert not any("run" in one.values for one in looked_up)
@@ -146,6 +146,40 @@ def test_a_payload_is_read_as_it_was_written(rows: list[tuple[str, list[Any], bo
     assert [one.values for one in operations] == [payload.row(at).record for at in chosen]
     assert {(one.mode, one.match_key) for one in operations} == {(Mode.UPSERT, "a@b.com")}
     assert payload.operations(12, Mode.UPSERT, []) == ()
+    assert list(map(orjson.loads, payload.record_texts(chosen))) == payload.records(chosen)
+
+
+@given(
+    st.lists(st.tuples(st.text(min_size=1), st.booleans(), JSON_VALUES), min_size=1, max_size=8),
+    st.booleans(),
+    st.sampled_from(["email", "score"]),
+)
+def test_a_body_put_together_from_pieces_says_what_the_operations_say(
+    rows: list[tuple[str, bool, Any]], has_constants: bool, upsert_key: str
+) -> None:
+    """Whether or not the key is as it is matched, and whichever key is asked for."""
+    layout = replace(LAYOUT, constants={"run": 3} if has_constants else {})
+    batch = [planned(key, key if same else "?", value, None, match_key=key) for key, same, value in rows]
+    operations = Payload(write(batch, layout)).operations(12, Mode.UPSERT, range(len(rows)))
+    call = Call("12-1", operations)
+
+    pieces = orjson.loads(orjson.dumps(list(call.pieces(upsert_key))))
+
+    assert len(pieces) == len(rows)
+    for (name, match_key, fields), one in zip(pieces, operations, strict=True):
+        assert (name, match_key) == (one.id, one.match_key)
+        assert fields == {key: value for key, value in one.values.items() if key != upsert_key}
+    assert pieces == [list(piece) for piece in Call("12-1", tuple(operations)).pieces(upsert_key)]
+    assert list(call.ids) == [one.id for one in operations]
+
+
+def test_what_is_passed_on_is_the_text_that_the_plan_wrote() -> None:
+    layout = Layout(("email", "score"), ("leave", "leave"))
+    payload = Payload(write([planned("1", "a@b.com", 1), planned("2", "a@b.com", None)], layout))
+
+    (_, _, score), (_, _, nothing) = Call("c", payload.operations(12, Mode.UPSERT, [0, 1])).pieces("email")
+    assert isinstance(score, orjson.Fragment)
+    assert (orjson.dumps(score), nothing) == (b'{"score":1}', None)
 
 
 @given(st.dictionaries(st.integers(0, 500), OUTCOMES), st.sets(st.integers(0, 500)), st.booleans())
