@@ -21,8 +21,8 @@ To read it, walk the modules in this order:
                    `plan_writer.py` writes it down
    and of a dry run `diff_writer.py` tells what it would change (`diff.py`), `harm.py` what would hurt
 6. `batches.py`    operations packed, and the form in which they are kept
-7. `deliver.py`    batches (`open_batches.py`) go out as calls (`calls.py`), as many as the account allows
-                   (`allowance.py`), and come back:
+7. `deliver.py`    batches (`open_batches.py`) go out as calls (`calls.py`) in threads of their own
+                   (`flights.py`), as many as the account allows (`allowance.py`), and come back:
                    `answers.py` reads them, `journal.py` decides what an answer means for a batch,
                    `settle.py` writes it, fenced
 8. `ledger.py`     settled batches are folded into what the destination last accepted

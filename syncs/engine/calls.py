@@ -42,14 +42,6 @@ def stopped_by(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
-    """A call that a thread is making."""
-
-    held: Held
-    adapter: Adapter
-
-
-@dataclass(frozen=True, slots=True)
 class Rest:
     """Nothing can be done before `due_at`; `waits_for` says why, in plain words."""
 

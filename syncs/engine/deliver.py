@@ -1,32 +1,26 @@
 """Sends a run's batches, and settles what comes back.
 
-One thread conducts: it claims batches, keeps within the account's budget, writes what is proved. A pool of
-threads only talks to the destination. Nothing is decided twice: what an answer means for a batch is
-`journal.py`, how it is written `settle.py`.
+One thread conducts: it claims batches, keeps within the account's budget, writes what is proved. Calls are
+made in threads of their own, as `flights.py` has it. Nothing is decided twice: what an answer means for a
+batch is `journal.py`, how it is written `settle.py`.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
-from queue import Empty, SimpleQueue
 from typing import Any
 
-import requests
 from django.db import transaction
 from django.utils import timezone
 
-from destinations import connect
-from destinations.contract import Adapter, Mode, Target
 from destinations.errors import AuthExpired, Temporary, TooMany
 from destinations.http import Sent
 from syncs.engine import bulk, open_batches, settle, telling
 from syncs.engine.allowance import Allowance
 from syncs.engine.answers import Reading
-from syncs.engine.calls import Answer, Flight, Rest, Way, make
-from syncs.engine.journal import Out
+from syncs.engine.calls import Rest, Way
+from syncs.engine.flights import Flights
 from syncs.engine.lease import Lease
 from syncs.engine.open_batches import Open, ReadAhead
 from syncs.engine.scatter import scatter
@@ -38,8 +32,6 @@ SIGN_IN_PAUSE = timedelta(seconds=5)  # where a token could not be renewed for n
 OPEN_JOBS_PER_SLOT = 8
 GIVES_WAY_AFTER = 0.3  # seconds to sleep from which on another run is served instead
 LOOK_EVERY = 1.0  # seconds between looks at whether somebody cancelled
-QUICK = 0.1  # seconds: where calls take less, the next ones are claimed before a slot is free
-LANDING = 0.001  # seconds to wait after a call landed: those that land together are written together
 
 
 class Delivery:
@@ -62,20 +54,12 @@ class Delivery:
         self._look = look
         self._allowance = Allowance(way.connection.account, way, lease)
         self._reading = Reading(run, way, self._allowance)
-        self._slots = self._allowance.slots
-        self._session: requests.Session = connect.session(self._slots)
-        self._open_adapter = connect.Opener(way.connection, gate=self._allowance.gate, session=self._session)
-        self._expired: Adapter | None = None  # the service no longer takes its token
-        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="call")
-        self._flights: dict[Future[Answer], Flight] = {}
-        self._landed: SimpleQueue[Future[Answer]] = SimpleQueue()
-        self._done: list[Future[Answer]] = []  # landed, and not yet read
+        self._flights = Flights(way, lease, self._allowance)
         self._ahead = ReadAhead(run)
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = open_batches.load(run)  # by pk, in the order of sending
         self._words: dict[str, Any] = way.words(run.sync.object_key)
         self._long: list[Held] = []  # answered, and settled in transactions of their own
-        self._took = QUICK  # seconds of the call that ended last
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
         self._owners = settle.FailedOwners(run)
@@ -85,8 +69,7 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._session.close()
+        self._flights.close()
         self._allowance.release()
 
     def work(self, until: float) -> Rest | None:
@@ -100,7 +83,7 @@ class Delivery:
                 self._lease.demand()
                 late = time.monotonic() >= until
                 if late or self._cancelled_at is not None:
-                    self._recall()
+                    self._flights.recall()
                 self._turn(send=not late and self._is_signed_in())
                 if self._reading.stop is not None:
                     raise self._reading.stop
@@ -108,7 +91,7 @@ class Delivery:
                     return None
                 rest = self._next()
                 if self._flights:
-                    self._await(self._patience(rest))
+                    self._flights.wait(self._patience(rest))
                     continue
                 if rest is None:
                     return None
@@ -126,9 +109,9 @@ class Delivery:
 
     def _turn(self, *, send: bool) -> None:
         """Write what came back and claim what goes next, in one transaction; then let it go."""
-        self._await(0)
-        due = self._due(len(self._done)) if send else []
-        if not self._done and not due:
+        landed = self._flights.wait(0)
+        due = self._due(landed) if send else []
+        if not landed and not due:
             return
         together = bulk.Together()
         with transaction.atomic():
@@ -141,7 +124,7 @@ class Delivery:
             going += self._claim(due[: allowed - len(going)], together)
             self._write(together)
         for held in going:
-            self._launch(held)
+            self._flights.launch(held)
         while self._long:
             self._settle_long(self._long.pop())
 
@@ -152,10 +135,7 @@ class Delivery:
     def _is_signed_in(self) -> bool:
         """Whether the credentials are good now. The service may be asked, so in no transaction."""
         try:
-            if self._expired is not None:
-                self._open_adapter.renew(self._expired)
-                self._expired = None
-            self._open_adapter.keep_fresh()
+            self._flights.sign_in()
         except Temporary as error:
             self._allowance.rest = Rest(timezone.now() + SIGN_IN_PAUSE, str(error))
             return False
@@ -172,24 +152,14 @@ class Delivery:
             return False
         return not self._jobs or timezone.now() - self._cancelled_at > CANCEL_WAITS
 
-    def _await(self, timeout: float) -> None:
-        """Wait for a call to land, and take all that have."""
-        with suppress(Empty):
-            if timeout > 0:
-                self._done.append(self._allowance.landing(self._landed, timeout, len(self._flights)))
-                if len(self._done) < len(self._flights):
-                    time.sleep(LANDING)
-            while True:
-                self._done.append(self._landed.get_nowait())
-
     def _ready(self) -> Iterator[Open]:
         """Batches that may go when they are due, in order: companions before rows.
 
         Not those that are out. No new job where the destination works on many, or the run is cancelled.
         """
-        flying = self._flying()
+        flying = self._flights.batches
         jobs = self._jobs.keys() | flying
-        if self._cancelled_at is not None or len(jobs) >= self._slots * OPEN_JOBS_PER_SLOT:
+        if self._cancelled_at is not None or len(jobs) >= self._flights.slots * OPEN_JOBS_PER_SLOT:
             yield from (self._open[pk] for pk in self._jobs if pk not in flying)
             return
         stage = next((one.stage for one in self._open.values()), None)
@@ -199,12 +169,9 @@ class Delivery:
             if one.pk not in flying:
                 yield one
 
-    def _flying(self) -> set[int]:
-        return {flight.held.batch.pk for flight in self._flights.values()}
-
     def _after(self) -> Iterator[int]:
         """Batches that are not out, in order."""
-        held = self._jobs.keys() | self._flying()
+        held = self._jobs.keys() | self._flights.batches
         return (pk for pk in self._open if pk not in held)
 
     def _next(self) -> Rest | None:
@@ -224,48 +191,20 @@ class Delivery:
 
     def _patience(self, rest: Rest | None) -> float:
         """Seconds to wait for a call in flight: until another may go."""
-        if rest is None or len(self._flights) >= self._slots + self._spare:
+        if rest is None or len(self._flights) >= self._flights.slots + self._spare:
             return LOOK_EVERY
         return min(LOOK_EVERY, max(0.005, (rest.due_at - timezone.now()).total_seconds()))
 
     def _due(self, landed: int) -> list[Open]:
         """Batches to send, or whose job to look at, as many as slots are free once those `landed` are."""
         now = timezone.now()
-        free = self._slots + self._spare - len(self._flights) + landed
+        free = self._flights.slots + self._spare - len(self._flights) + landed
         return list(islice((one for one in self._ready() if one.due_at <= now), max(0, free)))
 
     @property
     def _spare(self) -> int:
-        """How many calls may wait for a thread: where they are quick, a thread shall not wait for a turn.
-
-        None that must not be sent twice: if we die, it would count as sent.
-        """
-        is_quick = self._took < QUICK and self._cancelled_at is None and self._way.mode is not Mode.INSERT
-        return self._slots if is_quick and self._allowance.has_all_slots else 0
-
-    def _launch(self, held: Held) -> None:
-        out = held.journal.call
-        assert out is not None  # noqa: S101 - what was claimed has a call to make
-        adapter = self._open_adapter(held.call_id)
-        target = self._way.target(held.batch.object_key)
-        future = self._pool.submit(self._call, adapter, target, held, out)
-        self._flights[future] = Flight(held, adapter)
-        future.add_done_callback(self._landed.put)
-
-    def _call(self, adapter: Adapter, target: Target, held: Held, out: Out) -> Answer:
-        """One call, in a thread of its own. LostLease where the lease went while it waited for the thread."""
-        self._lease.demand()
-        began = time.monotonic()
-        try:
-            return make(adapter, target, held, self._way.mode, out)
-        finally:
-            self._took = time.monotonic() - began
-
-    def _recall(self) -> None:
-        """Take back the calls that wait for a thread. They land as ones that were never sent."""
-        for future, flight in self._flights.items():
-            if (out := flight.held.journal.call) is not None and out.state is None:
-                future.cancel()
+        """How many calls may wait for a thread; none where another worker may want it."""
+        return self._flights.spare if self._cancelled_at is None and self._allowance.has_all_slots else 0
 
     def _claim(self, due: Sequence[Open], together: bulk.Together) -> list[Held]:
         """Batches that may go now, marked as being sent; those whose job we look at are ours already."""
@@ -304,9 +243,9 @@ class Delivery:
 
     def _drain(self) -> None:
         """Wait for calls in flight: what they bring is settled, whatever made us stop."""
-        self._recall()
+        self._flights.recall()
         while self._flights and self._lease.is_held:
-            self._await(LOOK_EVERY)
+            self._flights.wait(LOOK_EVERY)
             self._turn(send=False)
 
     def _land(self, together: bulk.Together, *, send: bool) -> list[Held]:
@@ -317,19 +256,16 @@ class Delivery:
         settled: list[Held] = []
         onward: list[Held] = []
         exchanges: list[Sent] = []
-        while self._done:
-            future = self._done.pop()
-            flight = self._flights.pop(future)
-            exchanges += connect.exchanges_of(flight.adapter)
+        while (landed := self._flights.take()) is not None:
+            flight, answer = landed
+            exchanges += flight.exchanges
             held = flight.held
-            if future.cancelled():
+            if answer is None:
                 self._go_on([held], 0, together)
                 continue
-            answer = future.result()
             if isinstance(answer, TooMany) and self._scatter(held, together):
                 continue
-            if isinstance(answer, AuthExpired) and self._open_adapter.may_renew(flight.adapter):
-                self._expired = flight.adapter
+            if isinstance(answer, AuthExpired) and self._flights.may_renew(flight):
                 pause, error = 0.0, str(answer)
             else:
                 pause, error = self._reading.enter(held, answer)
