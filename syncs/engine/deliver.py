@@ -59,7 +59,8 @@ class Delivery:
         self._jobs: dict[int, Held] = {}  # pending at the destination, held by us
         self._open = open_batches.load(run)  # by pk, in the order of sending
         self._words: dict[str, Any] = way.words(run.sync.object_key)
-        self._long: list[Held] = []  # answered, and settled in transactions of their own
+        self._large: list[Held] = []  # to be scattered …
+        self._long: list[Held] = []  # … or answered and to be settled, in transactions of their own
         self._looked_at = 0.0  # monotonic
         self._cancelled_at: datetime | None = run.cancel_requested_at
         self._owners = settle.FailedOwners(run)
@@ -125,6 +126,8 @@ class Delivery:
             self._write(together)
         for held in going:
             self._flights.launch(held)
+        while self._large:
+            self._scatter(self._large.pop())
         while self._long:
             self._settle_long(self._long.pop())
 
@@ -223,8 +226,9 @@ class Delivery:
                 journal.failed("its answer was lost.", may_be_applied=True, counts=False)
             if journal.call is None:
                 self._settle([held], [], together)
-            elif is_new and held.batch.object_key in self._refuses_many and self._scatter(held, together):
-                break  # one a turn, so that its transaction is short
+            elif is_new and held.batch.object_key in self._refuses_many and self._way.smaller(held):
+                self._large.append(held)
+                break  # one a turn: the others may go meanwhile
             else:
                 claimed.append(held)
         return claimed
@@ -263,7 +267,9 @@ class Delivery:
             if answer is None:
                 self._go_on([held], 0, together)
                 continue
-            if isinstance(answer, TooMany) and self._scatter(held, together):
+            if isinstance(answer, TooMany) and self._way.smaller(held):
+                self._refuses_many.add(held.batch.object_key)
+                self._large.append(held)
                 continue
             if isinstance(answer, AuthExpired) and self._flights.may_renew(flight):
                 pause, error = 0.0, str(answer)
@@ -281,18 +287,14 @@ class Delivery:
         self._settle(settled, exchanges, together)
         return onward
 
-    def _scatter(self, held: Held, together: bulk.Together) -> bool:
-        """The account takes no such call: what is unproved goes as smaller batches, where it can."""
-        if not (packings := self._way.smaller(held)):
-            return False
-        self._refuses_many.add(held.batch.object_key)
-        self._write(together)  # its claim may be in there
+    def _scatter(self, held: Held) -> None:
+        """The account takes no such call: what is unproved goes as smaller batches."""
+        packings = self._way.smaller(held)
+        made = scatter(self.run, held, self._lease, packings, due_at=timezone.now(), begin=self._way.journal)
         self._open.pop(held.batch.pk, None)
         self._jobs.pop(held.batch.pk, None)
-        made = scatter(self.run, held, self._lease, packings, due_at=timezone.now(), begin=self._way.journal)
         self._open = open_batches.with_more(self._open, made)
         self._long += [held] if held.journal.proved else []
-        return True
 
     def _put_back(self, held: Held, due_at: datetime) -> None:
         batch = held.batch

@@ -34,6 +34,24 @@ def scatter(
     positions = [at for at in range(batch.operation_count) if at not in held.journal.proved]
     packing = packing_for(len(positions), packings)
     parts = list(repack(positions, (packing,)))
+    made = [
+        Batch(
+            team_id=batch.team_id,
+            run=run,
+            plan_attempt=batch.plan_attempt,
+            stage=batch.stage,
+            object_key=batch.object_key,
+            operation_count=len(part),
+            row_count=len(entries.counted(part)),
+            due_at=due_at,
+            payload=entries.part(part),
+        )
+        for part in parts
+    ]
+    for one in made:  # by this packing, whatever a batch of its size would go by otherwise
+        journal = begin(one, Payload(one.payload), packing.per_call)
+        journal.lost = journal.lost or held.journal.lost
+        one.journal = journal.write()
     with transaction.atomic(savepoint=False):
         if is_whole:
             take_away(held, lease)
@@ -42,25 +60,8 @@ def scatter(
             keep_part(held, lease)
         number = Batch.objects.filter(run=run, plan_attempt=batch.plan_attempt).aggregate(Max("number"))
         first = max(int(number["number__max"] or 0), batch.number) + 1
-        made = [
-            Batch(
-                team_id=batch.team_id,
-                run=run,
-                plan_attempt=batch.plan_attempt,
-                number=first + at,
-                stage=batch.stage,
-                object_key=batch.object_key,
-                operation_count=len(part),
-                row_count=len(entries.counted(part)),
-                due_at=due_at,
-                payload=entries.part(part),
-            )
-            for at, part in enumerate(parts)
-        ]
-        for one in made:  # by this packing, whatever a batch of its size would go by otherwise
-            journal = begin(one, Payload(one.payload), packing.per_call)
-            journal.lost = journal.lost or held.journal.lost
-            one.journal = journal.write()
+        for at, one in enumerate(made):
+            one.number = first + at
         Batch.objects.bulk_create(made)
         planned = PlannedRow.objects.filter(run=run, batch_number=batch.number)
         if is_whole:
