@@ -6,53 +6,30 @@ multiples of it. `GET /figures` tells when each request came, and how many were 
 """
 
 import itertools
-import socket
 import sys
 import threading
 import time
 
 import orjson
 
-HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+from tests.benchmarks.wire import Stub
+
 METER = (
     b"x-ratelimit-limit-minute: %d\r\nx-ratelimit-remaining-minute: %d\r\nx-ratelimit-endpoint-cost: 1\r\n"
 )
 
 
-class Stub:
-    """Speaks just enough HTTP/1.1 with keep-alive."""
-
+class Upserts(Stub):
     def __init__(self, latency: float, limit: int, seconds: float) -> None:
-        self._latency, self._limit, self._seconds = latency, limit, seconds
+        self.latency = latency
+        self._limit, self._seconds = limit, seconds
         self._number = itertools.count(1)
         self._lock = threading.Lock()
         self._came: list[float] = []
         self._used: dict[float, int] = {}
         self._refused = 0
 
-    def serve(self) -> None:
-        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        print(listener.getsockname()[1], flush=True)
-        while True:
-            connection, _ = listener.accept()
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb", buffering=1 << 16) as wire:
-            while line := wire.readline():
-                came = time.perf_counter()
-                method, path, _ = line.split(b" ", 2)
-                length = 0
-                while (header := wire.readline()) != b"\r\n":
-                    if header[:15].lower() == b"content-length:":
-                        length = int(header[15:])
-                wire.read(length)
-                status, answer, headers = self._answer(method, path)
-                time.sleep(max(0.0, came + self._latency - time.perf_counter()) if method == b"POST" else 0)
-                connection.sendall(HEAD % (status, len(answer), headers) + answer)
-
-    def _answer(self, method: bytes, path: bytes) -> tuple[bytes, bytes, bytes]:
+    def answer(self, method: bytes, path: bytes, body: bytes) -> tuple[bytes, bytes, bytes]:
         if path == b"/figures":
             return b"200 OK", orjson.dumps({"came": self._came, "refused": self._refused}), b""
         if method != b"POST":
@@ -71,4 +48,4 @@ class Stub:
 
 
 if __name__ == "__main__":
-    Stub(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])).serve()
+    Upserts(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])).serve()
