@@ -62,6 +62,7 @@ class Server:
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._listening: _Listening | None = None
+        self._held: socket.socket | None = None  # while it refuses: kept from others, and deaf
         self._reopening: threading.Timer | None = None
 
     @property
@@ -84,10 +85,14 @@ class Server:
         if timer is not None:
             timer.cancel()
         self._close(wait=True)
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def refuse(self, seconds: float | None = None) -> None:
         """Close the port and cut all connections. It opens again after `seconds`, or by `accept`."""
         self._close(wait=False)
+        self._held = self._held or self._bound()
         if seconds is not None:
             timer = threading.Timer(seconds, self.accept)
             timer.daemon = True
@@ -114,17 +119,21 @@ class Server:
             self.accept()
 
     def _open(self) -> None:
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.address, self.port))
-            listener.listen(256)
-        except OSError:
-            listener.close()
-            raise
+        listener, self._held = self._held or self._bound(), None
+        listener.listen(256)
         self.port = listener.getsockname()[1]
         self._listening = _Listening(self, listener)
+
+    def _bound(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        found = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind((self.address, self.port))
+        except OSError:
+            found.close()
+            raise
+        return found
 
     def _close(self, *, wait: bool) -> None:
         listening, self._listening = self._listening, None

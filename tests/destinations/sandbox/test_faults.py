@@ -1,3 +1,6 @@
+import socket
+from contextlib import closing
+
 import pytest
 import requests
 
@@ -114,6 +117,16 @@ def test_a_service_that_is_down_answers_503_or_refuses_connections(sandbox, api)
 
     with sandbox.refusing_connections(), pytest.raises(requests.ConnectionError):
         api.get("/v2/leads/fields")
+    assert api.get("/v2/leads/fields").status_code == 200
+
+
+def test_a_service_that_refuses_connections_leaves_its_port_to_nobody_else(sandbox, api):
+    with (
+        sandbox.refusing_connections(),
+        closing(socket.socket()) as another,
+        pytest.raises(OSError, match="in use"),
+    ):
+        another.bind(("127.0.0.1", sandbox.server.port))
     assert api.get("/v2/leads/fields").status_code == 200
 
 
