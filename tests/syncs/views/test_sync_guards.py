@@ -28,6 +28,7 @@ from syncs.models import (
     SyncDraft,
     SyncVersion,
 )
+from syncs.views import sync_guards
 from tests.syncs.engine.scene import make_sync, person, write_csv
 
 PEOPLE = [
@@ -167,6 +168,14 @@ def test_the_builder_works_with_its_buttons_alone_and_keeps_what_was_typed(alice
     alices.post("guard_add", "send_only", **conditions(typed, typed, action="drop-0-0"))
     assert alices.text.count('name="group-0-0-look"') == 1
     assert stored(sync) == []
+
+
+def test_among_very_many_columns_names_are_typed(alices, sync, monkeypatch):
+    monkeypatch.setattr(sync_guards, "MOST_OPTIONS", 1)
+    text = alices.get("guard_add", "hold_back")
+    assert ('list="looks"' in text, '<option value="column:title">' in text) == (True, True)
+    alices.post("guard_add", "hold_back", **conditions([("title", "is", "CEO")]))
+    assert stored(sync) == [TITLE_IS]
 
 
 def test_guards_of_which_a_sync_has_one_are_offered_once(alices, sync):
