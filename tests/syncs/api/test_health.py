@@ -12,13 +12,14 @@ from django_q.models import Schedule
 from prometheus_client.parser import text_string_to_metric_families
 
 from syncs.engine.run import cancel
-from syncs.models import Run, WorkerBeat
+from syncs.models import Run, WorkerBeat, worker_beat
 from tests.syncs.engine.scene import Scene, person
 
 
 @pytest.fixture
-def works(db: None) -> None:
-    """A worker and the clock are going."""
+def works(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker and the clock are going, however long the test takes."""
+    monkeypatch.setattr(worker_beat, "LASTS", timedelta(hours=1))
     WorkerBeat.objects.beat("here")
     Schedule.objects.create(name="tick", func="syncs.tasks.tick", next_run=timezone.now())
 

@@ -91,7 +91,7 @@ def test_what_somebody_else_changed_there_is_shown_beside_what_was_sent(
     assert [seen.method for seen in salesloft.requests] == ["GET"]
     assert Exchange.objects.filter(team=tried.team).count() == 1
     connection.account.refresh_from_db()
-    assert not connection.account.budget.get("slots")
+    assert not connection.account.budget["holders"]
 
 
 def test_a_record_that_is_not_there_any_more_is_told(as_alice: Client, tried: Run) -> None:
