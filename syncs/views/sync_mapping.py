@@ -74,7 +74,8 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         rows = work.rows(columns.offered)
         if not any(row.is_blank for row in rows):
             rows += [Row() for _ in range(BLANK_ROWS)]
-    fields = work.fields or []
+    listed = work.fields
+    fields = listed or []
     choose_known(rows, (one.key for one in fields))
     groups = _grouped(work, fields)
     lines = _lines(work, rows, columns, fields)
@@ -93,8 +94,8 @@ def sync_mapping(request: TeamRequest, work: Work) -> HttpResponse:
         groups=groups,
         field_values={FIELD + one.key for one in fields},
         offer=offer(columns.offered, groups, {one.name: one.empty_percent for one in columns.offered}),
-        is_listed=work.fields is not None and all(one.verified for one in fields),
-        knows_fields=work.fields is not None,
+        is_listed=listed is not None and all(one.verified for one in fields),
+        knows_fields=listed is not None,
         empties=EMPTY.items(),
         companion=companion_of(work),
         more_rows=MORE_ROWS,
