@@ -1,5 +1,7 @@
 """Dry runs: what they say would change is what the next run does."""
 
+import zlib
+
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
@@ -159,7 +161,7 @@ def test_forgetting_a_person_leaves_nothing_of_them_in_a_dry_run(scene: Scene) -
     told = read_told(diff, Payload(bytes(batch.payload)), prefix="")
     titles = [dict(one.changes or {}) for one in told]
     assert sum("title" in one for one in titles) == 1
-    assert "Countess" not in str(titles)
+    assert b"Countess" not in zlib.decompress(bytes(diff.befores))
 
 
 def test_a_dry_run_of_all_rows_tells_those_that_would_be_sent_as_they_are(scene: Scene) -> None:
