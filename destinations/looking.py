@@ -1,6 +1,6 @@
 """Looking at a few records where they are, for a person who asks: within the account's budget, once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from destinations import budget
@@ -28,10 +28,15 @@ def look_up(connection: Connection, target: Target, operations: Sequence[Operati
             connection.account_id, rules, holder, gate, requests=requests, slots=1, is_few=True
         )
 
-    gate.on_empty = lambda: ask(1)
+    def pay() -> None:
+        """What was granted lasts a moment: a slow service, or a new token, takes longer."""
+        if not gate.left:
+            ask(1)
+
+    gate.on_empty = pay
     try:
         grant = ask(len(calls))
-        if grant.slots < 1 or gate.left < len(calls):
+        if grant.slots < 1 or grant.requests < len(calls):
             told = "The account’s budget of requests is used up for now."
             if grant.wait is not None:
                 told = budget.wait_text(grant.wait, kind.label)
@@ -39,17 +44,20 @@ def look_up(connection: Connection, target: Target, operations: Sequence[Operati
         with session(threads=1) as over:
             opener = Opener(connection, gate=gate, session=over)
             for number, some in enumerate(calls):
-                found += _found(opener, connection, target, Call(f"look-{number}", tuple(some)))
+                found += _found(opener, connection, target, Call(f"look-{number}", tuple(some)), pay)
         budget.answered(connection.account_id)
     finally:
         budget.release(connection.account_id, rules, holder, gate)
     return found
 
 
-def _found(opener: Opener, connection: Connection, target: Target, call: Call) -> list[Found]:
+def _found(
+    opener: Opener, connection: Connection, target: Target, call: Call, pay: Callable[[], None]
+) -> list[Found]:
     """One look-up; once more with a new token where the service wants one."""
     while True:
         adapter = opener(call.id)
+        pay()
         try:
             return adapter.find(target, call)
         except AuthExpired:

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from destinations import connect
+from destinations import connect, looking
+from destinations.contract import Found, Mode, Operation, Target
 from destinations.models import Connection, Exchange, RemoteAccount
 from destinations.sandbox.running import API_KEY, running_service
 from destinations.sandbox.salesloft import Salesloft
@@ -92,6 +93,17 @@ def test_what_somebody_else_changed_there_is_shown_beside_what_was_sent(
     assert Exchange.objects.filter(team=tried.team).count() == 1
     connection.account.refresh_from_db()
     assert not connection.account.budget["holders"]
+
+
+def test_a_slow_service_is_asked_for_one_record_after_another(
+    connection: Connection, salesloft: Salesloft
+) -> None:
+    """Each answer takes longer than what the budget granted may be used."""
+    salesloft.faults.set(slow_rate=1.0, slow_seconds=0.6)
+    target = Target(connect.adapter_of(connection).object("accounts"), "domain")
+    asked = [Operation(f"look-{at}", Mode.UPSERT, f"x{at}.test", {"domain": f"x{at}.test"}) for at in (1, 2)]
+
+    assert looking.look_up(connection, target, asked) == [Found(0), Found(0)]
 
 
 def test_a_record_that_is_not_there_any_more_is_told(as_alice: Client, tried: Run) -> None:
