@@ -1,6 +1,7 @@
 """Guards tried on rows without a run: how many each would hold back, and who would be sent all the same.
 
-Reads the source; writes nothing and sends nothing. Both end after a while, with what they have seen by then.
+Reads the source; writes nothing and sends nothing. Both end after a while, with what they have seen by then:
+the first rows at the least, however long a source thinks before it gives them.
 """
 
 import time
@@ -65,7 +66,7 @@ def try_rows(
         mapper = Mapper(shape, columns, zone)
         guards = Guards(guarded.specs, columns, shape, zone, guarded.supplies)
         for chunk in rows:
-            if trial.read >= most or time.monotonic() > until:
+            if trial.read >= most or (trial.read and time.monotonic() > until):
                 trial.is_all = False
                 break
             taken = chunk[: most - trial.read]
@@ -137,7 +138,7 @@ def check_never(
         finding, mapper = Mapper(quick, columns, zone), Mapper(shape, columns, zone)
         guards = Guards(others, columns, shape, zone, supplies)
         for chunk in rows:
-            if time.monotonic() > until:
+            if read and time.monotonic() > until:
                 return Denied(tuple(found), read, is_all=False)
             read += len(chunk)
             mapped = finding.map(chunk)
