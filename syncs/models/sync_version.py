@@ -1,9 +1,28 @@
 """A sync as somebody saved it once."""
 
+import json
+from typing import Any
+
 from django.db import models
 
 from syncadmin.teams.models import Team, User
 from syncs.models.sync import Sync
+
+
+class OrderedJSON(models.TextField):
+    """JSON whose objects keep the order of their members, which PostgreSQL's own type does not."""
+
+    def from_db_value(self, value: str | None, *_: object) -> Any:
+        return None if value is None else json.loads(value)
+
+    def to_python(self, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return json.dumps(self.value_from_object(obj))
 
 
 class SyncVersion(models.Model):
@@ -24,7 +43,7 @@ class SyncVersion(models.Model):
     number = models.PositiveIntegerField()
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     origin = models.CharField(max_length=10, choices=Origin)
-    definition = models.JSONField()
+    definition = OrderedJSON()
     refs = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -160,6 +160,9 @@ def test_a_version_shows_its_whole_definition_without_secrets(page, sync):
     shown = html.unescape(page.get("sync_version", sync.public_id, 2))
 
     assert "title:\n        value: VP" in shown
+    places = [shown.index(f"{key}: ") for key in ("    model", "    mode", "      email", "      first_name")]
+    assert places == sorted(places), "in the order of the document, whatever the database makes of it"
+    assert places[-1] < shown.index("      title:\n")
     assert "filled by the fixed value “VP”" in shown
     assert API_KEY not in shown
 
