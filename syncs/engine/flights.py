@@ -13,6 +13,7 @@ import requests
 
 from destinations import connect
 from destinations.contract import Adapter, Mode, Target
+from destinations.errors import RateLimited
 from destinations.http import Sent
 from syncs.engine.allowance import Allowance
 from syncs.engine.calls import Answer, Way, make
@@ -122,15 +123,19 @@ class Flights:
         return len(self._landed)
 
     def take(self) -> tuple[Flight, Answer | None] | None:
-        """One that has landed, with its answer; without one if it was recalled. None: no more has landed.
+        """One that has landed, with its answer; without one if it never left. None: no more has landed.
 
-        LostLease where the lease went while it waited for a thread.
+        Those never left that were recalled, or whose grant ran out while they waited for a thread. LostLease
+        where the lease went meanwhile.
         """
         if not self._landed:
             return None
         future = self._landed.pop()
         flight = self._out.pop(future)
-        return flight, None if future.cancelled() else future.result()
+        answer = None if future.cancelled() else future.result()
+        if isinstance(answer, RateLimited) and not flight.exchanges:
+            answer = None
+        return flight, answer
 
     def _pause(self) -> float:
         """For those that land next; writing takes long, and keeps threads from beginning their calls."""
