@@ -45,7 +45,7 @@ def save_guards(sync: Sync, wanted: Wanted, *, seen: str, author: User) -> None:
 
     Drafts of the sync go on: they hold no guards. Raises ChangedMeanwhile or RunUnderWay.
     """
-    now = Sync.objects.select_for_update().select_related("model", "connection").get(pk=sync.pk)
+    now = Sync.objects.select_for_update(of=("self",)).select_related("model", "connection").get(pk=sync.pk)
     if mark_of(now.guards) != seen:
         raise ChangedMeanwhile
     run = Run.objects.active().filter(sync=now).first()

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-import syncs.models.sync_version
+import syncs.models.ordered_json
 
 
 class Migration(migrations.Migration):
@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="syncversion",
             name="definition",
-            field=syncs.models.sync_version.OrderedJSON(),
+            field=syncs.models.ordered_json.OrderedJSON(),
         ),
     ]

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from syncadmin.teams.models import Team
+from syncs.models.ordered_json import OrderedJSON
 from syncs.models.sync import Sync
 
 LONGEST_NAME = 500  # of a column or a field
@@ -40,7 +41,7 @@ class FieldMapping(models.Model):
     template = models.TextField(null=True, blank=True)
     value = models.JSONField(null=True, blank=True)
     variable = models.CharField(max_length=40, null=True, blank=True)
-    steps = models.JSONField(default=list, blank=True)
+    steps = OrderedJSON(default=list, blank=True)
     empty = models.CharField(max_length=10, choices=Empty, default=Empty.LEAVE)
     default = models.JSONField(null=True, blank=True)
 

@@ -38,7 +38,11 @@ def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
         )
     if form.is_valid() and request.POST.get("action") == "save":
         with transaction.atomic():
-            now = Sync.objects.select_for_update().select_related("model", "connection").get(pk=sync.pk)
+            now = (
+                Sync.objects.select_for_update(of=("self",))
+                .select_related("model", "connection")
+                .get(pk=sync.pk)
+            )
             versions.keep_found(now)
             set_schedule(now, form.schedule, form.followed)
             versions.keep(now, author=request.user)

@@ -145,6 +145,8 @@ def test_the_export_is_what_a_person_would_write(rich: Team) -> None:
     document = yaml.safe_load(export(rich))
     assert list(document) == ["team", "sources", "models", "connections", "syncs"]
     assert document["connections"]["first"]["api_key"] == "${FIRST_API_KEY}"
+    steps = document["syncs"]["one"]["mapping"]["first_name"]["steps"]
+    assert list(steps[0]["map"]) == ["yes", "1"], "in the order in which they were written"
     assert document["syncs"]["two"]["mapping"] == {"domain": "email", "industry": {"variable": "run_id"}}
 
 
