@@ -20,6 +20,7 @@ from syncs.engine.calls import Answer, Way, make
 from syncs.engine.journal import Out
 from syncs.engine.lease import Lease
 from syncs.engine.settle import Held
+from syncs.engine.steady import keep_no_statements
 
 QUICK = 0.1  # seconds: where calls take less, the next ones are claimed before a thread is free
 AHEAD = 2  # calls that may then wait for each thread
@@ -52,7 +53,7 @@ class Flights:
         self._session: requests.Session = connect.session(self.slots)
         self._open = connect.Opener(way.connection, gate=allowance.gate, session=self._session)
         self._expired: Adapter | None = None  # the service no longer takes its token
-        self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="call")
+        self._pool = ThreadPoolExecutor(self.slots, "call", initializer=keep_no_statements)
         self._out: dict[Future[Answer], Flight] = {}
         self._landing: SimpleQueue[Future[Answer]] = SimpleQueue()
         self._landed: list[Future[Answer]] = []

@@ -21,13 +21,19 @@ def steady() -> Iterator[None]:
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, *before[1:])
-    quiet = settings.DEBUG and not connection.force_debug_cursor
-    if quiet:
-        connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign, assignment]
+    is_quiet = keep_no_statements()
     try:
         yield
     finally:
-        if quiet:
+        if is_quiet:
             del connection.make_debug_cursor
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def keep_no_statements() -> bool:
+    """Let this thread's connection keep no log of statements. False where there is none, or it is wanted."""
+    is_kept = settings.DEBUG and not connection.force_debug_cursor
+    if is_kept:
+        connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign, assignment]
+    return is_kept
