@@ -123,14 +123,15 @@ class _Figures:
             labels=labels,
         )
         over = Run.objects.exclude(status__in=Run.ACTIVE).filter(dry_run=False).order_by()
-        by_sync = over.values("sync__team__slug", "sync__name")
+        names = ("sync__team__slug", "sync__name")
+        by_sync = over.values(*names)
         for one in by_sync.annotate(**{name: Sum(f"{name}_count") for name in RESULTS}):
             for name in RESULTS:
                 rows.add_metric([one["sync__team__slug"], one["sync__name"], name], one[name])
-        for one in by_sync.values("sync__team__slug", "sync__name", "status").annotate(count=Count("pk")):
+        for one in over.values(*names, "status").annotate(count=Count("pk")):
             ended.add_metric([one["sync__team__slug"], one["sync__name"], one["status"]], one["count"])
-        whole = by_sync.filter(status__in=Run.GOOD, limit=None, keys__isnull=True)
-        for one in whole.annotate(last=Max("finished_at")):
+        whole = Run.objects.over_all_rows().ended_well().order_by()
+        for one in whole.values(*names).annotate(last=Max("finished_at")):
             good.add_metric([one["sync__team__slug"], one["sync__name"]], one["last"].timestamp())
         yield from (rows, ended, good)
 

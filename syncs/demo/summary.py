@@ -45,7 +45,7 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
 
 def _remarks(run: Run) -> Iterator[str]:
     name = run.sync.name
-    if run.status not in {Run.Status.SUCCEEDED, Run.Status.ATTENTION}:
+    if run.status not in Run.GOOD:
         state = run.get_status_display().lower()
         yield from wrapped(f"{name}: {state}. {run.stop_reason or run.waits_for}", indent=2)
     for note in run.notes:

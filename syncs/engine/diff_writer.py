@@ -167,15 +167,8 @@ def _part(batch: Batch) -> int:
 
 def _usual(run: Run) -> int | None:
     """How many rows a run of the sync sends, most often; None where it ran too seldom to know."""
-    recent = Run.objects.filter(
-        sync=run.sync_id,
-        generation=run.generation,
-        dry_run=False,
-        full=False,
-        limit=None,
-        keys__isnull=True,
-        status__in=[Run.Status.SUCCEEDED, Run.Status.ATTENTION],
-    )
+    whole = Run.objects.over_all_rows().ended_well()
+    recent = whole.filter(sync=run.sync_id, generation=run.generation, full=False)
     counts = list(recent.order_by("-pk").values_list("planned_count", flat=True)[: RECENT_RUNS + 1])
     if len(counts) <= RECENT_RUNS:
         counts = counts[:-1]  # the first of all sent every row

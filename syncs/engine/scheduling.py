@@ -25,9 +25,7 @@ def is_first(sync: Sync) -> bool:
 
     A schedule waits for it: the first full run is started by a person who saw its numbers.
     """
-    return not Run.objects.filter(
-        sync=sync, generation=sync.generation, dry_run=False, limit=None, keys__isnull=True
-    ).exists()
+    return not Run.objects.over_all_rows().filter(sync=sync, generation=sync.generation).exists()
 
 
 def start_due(now: datetime | None = None) -> int:
@@ -142,5 +140,5 @@ def _follow(schedule: SyncSchedule, newest: Run) -> bool:
 
 def _newest_good(sync: Sync) -> Run | None:
     """The newest run over all rows that ended well. Rows may need attention: the others arrived."""
-    whole = Run.objects.filter(sync=sync, dry_run=False, limit=None, keys__isnull=True, status__in=Run.GOOD)
-    return whole.order_by("-number").only("number").first()
+    whole = Run.objects.over_all_rows().ended_well()
+    return whole.filter(sync=sync).order_by("-number").only("number").first()

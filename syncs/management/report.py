@@ -15,7 +15,7 @@ LONGEST_REASON = 300
 
 def exit_code(run: Run) -> int:
     """0 nothing needs attention, 1 some rows do, 2 it did not finish."""
-    if run.status not in {Run.Status.SUCCEEDED, Run.Status.ATTENTION}:
+    if run.status not in Run.GOOD:
         return 2
     return 1 if run.invalid_count + run.rejected_count + run.in_doubt_count else 0
 

@@ -17,6 +17,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs that are not over."""
         return self.filter(status__in=Run.ACTIVE)
 
+    def over_all_rows(self) -> Self:
+        """Runs that are no try and keep to no part of the rows."""
+        return self.filter(dry_run=False, limit=None, keys__isnull=True)
+
+    def ended_well(self) -> Self:
+        """Runs that came to their end, if some of their rows need attention."""
+        return self.filter(status__in=Run.GOOD)
+
     def due(self, at: datetime) -> Self:
         """Active runs whose time has come and that no live worker holds."""
         return self.active().filter(

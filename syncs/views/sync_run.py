@@ -17,8 +17,6 @@ from syncs.views.run_words import trouble_of
 from syncs.views.sync_facts import count_of, of_sync, sent_count, target_label
 from syncs.views.syncs import show_sync
 
-DONE = {Run.Status.SUCCEEDED, Run.Status.ATTENTION}
-
 
 @of_sync(Role.EDITOR)
 def sync_run(request: TeamRequest, sync: Sync) -> HttpResponse:
@@ -66,7 +64,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
     if request.method == "POST":
         action = request.POST.get("action")
         if action == "send" and count is not None and str(count.public_id) == request.POST.get("count"):
-            if count.status in DONE:
+            if count.status in Run.GOOD:
                 return _go(request, sync)
         elif action == "count" and (count is None or count.is_over):
             start_run(request, sync, dry_run=True)
@@ -81,7 +79,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
         "sync": sync,
         "target_label": target_label(sync),
         "count": count,
-        "is_counted": count is not None and count.status in DONE,
+        "is_counted": count is not None and count.status in Run.GOOD,
         "cost": cost_words(sync, count.planned_count) if count is not None else "",
         "harms": harms_of(count) if count is not None else [],
         "other": active if active is not None and active != count else None,
