@@ -18,6 +18,7 @@ from syncs.engine.guard_kinds import (
     kind_of,
     name_of,
     sentence,
+    texts_in,
     unknown_looks,
 )
 from syncs.models import GuardKeys, QueryModel, Sync
@@ -71,16 +72,8 @@ def naming(team: Team, text: str) -> list[Sync]:
     return [
         sync
         for sync in Sync.objects.filter(team=team).exclude(guards=[]).order_by("name")
-        if any(wanted == value for value in _texts_in(sync.guards))
+        if any(wanted == value for value in texts_in(sync.guards))
     ]
-
-
-def _texts_in(tree: JSON) -> Iterator[str]:
-    if isinstance(tree, dict | list):
-        for one in tree.values() if isinstance(tree, dict) else tree:
-            yield from _texts_in(one)
-    elif isinstance(tree, str):
-        yield tree.strip().casefold()
 
 
 # From the database and back

@@ -22,6 +22,7 @@ from syncadmin.teams.models import Team
 from syncs.engine import addresses
 from syncs.engine.batches import Payload, outcomes_without, without
 from syncs.engine.diff_writer import befores_without
+from syncs.engine.guard_kinds import texts_in
 from syncs.engine.keys import row_key
 from syncs.models import Batch, BatchDiff, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncVersion
 
@@ -266,22 +267,14 @@ def _in_versions(team: Team, person: _Person, *, remove: bool) -> int:
     count = 0
     texts = {text.casefold() for text in person.words | person.match_keys}
     for version in SyncVersion.objects.filter(team=team).select_related("sync").iterator(chunk_size=50):
-        gone = texts - set(_texts_in(version.sync.guards))
+        gone = texts - set(texts_in(version.sync.guards))
         guards = version.definition.get("guards")
-        if guards and not gone.isdisjoint(_texts_in(guards)):
+        if guards and not gone.isdisjoint(texts_in(guards)):
             count += 1
             if remove:
                 version.definition["guards"] = _without_texts(guards, gone)
                 version.save(update_fields=["definition"])
     return count
-
-
-def _texts_in(tree: JSON) -> Iterator[str]:
-    if isinstance(tree, dict | list):
-        for one in tree.values() if isinstance(tree, dict) else tree:
-            yield from _texts_in(one)
-    elif isinstance(tree, str):
-        yield tree.strip().casefold()
 
 
 def _without_texts(tree: JSON, texts: set[str]) -> JSON:

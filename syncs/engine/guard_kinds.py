@@ -15,7 +15,7 @@ A guard is an object with a `name`, if people gave one, and exactly one kind:
 `list` and `model` are ids of ours; a document has the keys, or the model's name, in their place.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -351,3 +351,12 @@ KINDS: dict[str, Kind] = {
         once=True,
     ),
 }
+
+
+def texts_in(tree: JSON) -> Iterator[str]:
+    """The texts that guards hold, whoever is named in them: without blanks around, in lower case."""
+    if isinstance(tree, dict | list):
+        for one in tree.values() if isinstance(tree, dict) else tree:
+            yield from texts_in(one)
+    elif isinstance(tree, str):
+        yield tree.strip().casefold()
