@@ -96,20 +96,7 @@ if (form) {
 
   // The template: line numbers beside it, and a click on a column writes it where the cursor is.
   const box = document.getElementById("template");
-  const gutter = document.createElement("pre");
-  gutter.className = "gutter";
-  gutter.setAttribute("aria-hidden", "true");
-  box.before(gutter);
-  const number = () => {
-    const count = box.value.split("\n").length;
-    gutter.textContent = Array.from({ length: count }, (_, line) => line + 1).join("\n");
-    gutter.scrollTop = box.scrollTop;
-  };
-  box.addEventListener("input", number);
-  box.addEventListener("scroll", () => {
-    gutter.scrollTop = box.scrollTop;
-  });
-  number();
+  numberLines(box);
   for (const snippet of form.querySelectorAll("code.snippet")) {
     const button = document.createElement("button");
     button.type = "button";
