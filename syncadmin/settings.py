@@ -1,4 +1,4 @@
-"""Settings. The only place that reads the environment; every name is explained in .env.example.
+"""Settings, from the environment (`environment.py` reads it). Every name is explained in .env.example.
 
 With no environment at all a checkout runs in development mode on the loopback address, with its keys
 made on first use and kept in DATA_DIR. DEBUG=0 is production and demands keys and hosts.
@@ -13,65 +13,19 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from syncadmin import environment
+from syncadmin.environment import BASE_DIR
 
-env = environ.Env()
-ENV_FILE = env.ENVIRON.get("ENV_FILE", str(BASE_DIR / ".env"))
-if ENV_FILE and Path(ENV_FILE).is_file():
-    env.read_env(ENV_FILE)
-elif ENV_FILE and "ENV_FILE" in env.ENVIRON:
-    raise ImproperlyConfigured(f"ENV_FILE names a file that is not there: {ENV_FILE}")
+ENV_FILE = environment.ENV_FILE
 
-
-def _text(name: str) -> str:
-    """A text from the environment as it stands: `env.str` would read a leading $ as another's name."""
-    return env.ENVIRON.get(name, "").strip()
-
-
-def _number(name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number from the environment, within its bounds."""
-    text = _text(name) or str(default)
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
-    return int(text)
-
-
-def _switch(name: str, *, default: bool) -> bool:
-    text = _text(name).lower() or ("1" if default else "0")
-    if text not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
-        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {text!r}.")
-    return text in {"1", "true", "yes", "on"}
-
-
-def _choice(name: str, default: str, choices: tuple[str, ...]) -> str:
-    text = _text(name).upper() or default
-    if text not in choices:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
-    return text
-
-
-def _words(name: str) -> list[str]:
-    """A list from the environment, separated by commas, blanks around the words dropped."""
-    return [word.strip() for word in _text(name).split(",") if word.strip()]
-
-
-def _folder(name: str, default: Path) -> Path:
-    """A folder; a relative one counts from the checkout, so that every command means the same place."""
-    folder = BASE_DIR / Path(_text(name) or default).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise ImproperlyConfigured(f"{name} must be a folder, and {folder} is not one.")
-    return folder.resolve()
-
-
-DEBUG = _switch("DEBUG", default=True)
-DATA_DIR = _folder("DATA_DIR", BASE_DIR / "var")
-FILES_DIR = _folder("FILES_DIR", DATA_DIR / "files")
+DEBUG = environment.switch("DEBUG", default=True)
+DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "var")
+FILES_DIR = environment.folder("FILES_DIR", DATA_DIR / "files")
 UPLOADS_DIR = DATA_DIR / "uploads"
-SCRATCH_DIR = _folder("SCRATCH_DIR", DATA_DIR / "scratch")
+SCRATCH_DIR = environment.folder("SCRATCH_DIR", DATA_DIR / "scratch")
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as _error:
@@ -93,10 +47,10 @@ def _development_key(name: str, make: str) -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = _text("SECRET_KEY")
-ENCRYPTION_KEYS = _words("ENCRYPTION_KEYS")
-ALLOWED_HOSTS = _words("ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = _words("CSRF_TRUSTED_ORIGINS")
+SECRET_KEY = environment.text("SECRET_KEY")
+ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 if DEBUG:
     SECRET_KEY = SECRET_KEY or _development_key("secret-key", secrets.token_urlsafe(50))
     ENCRYPTION_KEYS = ENCRYPTION_KEYS or [_development_key("encryption-key", Fernet.generate_key().decode())]
@@ -194,7 +148,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 def _database() -> dict[str, Any]:
     """The database as Django wants it. Its address may hold a password, so errors do not repeat it."""
-    if not _text("DATABASE_URL"):
+    if not environment.text("DATABASE_URL"):
         database: dict[str, Any] = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(DATA_DIR / "syncadmin.sqlite3"),
@@ -203,7 +157,7 @@ def _database() -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they repeat the password
             try:
-                database = env.db_url("DATABASE_URL")
+                database = environment.env.db_url("DATABASE_URL")
             except (ValueError, ImproperlyConfigured):
                 database = {}
     engine, name = database.get("ENGINE"), str(database.get("NAME", ""))
@@ -218,7 +172,7 @@ def _database() -> dict[str, Any]:
         }
         return database | {"NAME": str(path), "OPTIONS": options}
     if engine == "django.db.backends.postgresql" and name:
-        kept = _number("DATABASE_CONN_MAX_AGE", 60, least=0, most=86400)
+        kept = environment.number("DATABASE_CONN_MAX_AGE", 60, least=0, most=86400)
         return database | {"CONN_MAX_AGE": kept, "CONN_HEALTH_CHECKS": True}
     raise ImproperlyConfigured(
         "DATABASE_URL must be sqlite:////folder/file.sqlite3 or postgres://user:password@host:5432/name. "
@@ -231,13 +185,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue: a doorbell. Truth is in the runs, so a lost or doubled task does no harm.
 
-WORKERS = _number("WORKERS", 2, least=1, most=64)
-SLICE_SECONDS = _number("SLICE_SECONDS", 20, least=1, most=600)
-KEEP_DAYS = _number("KEEP_DAYS", 14, least=1, most=3650)
+WORKERS = environment.number("WORKERS", 2, least=1, most=64)
+SLICE_SECONDS = environment.number("SLICE_SECONDS", 20, least=1, most=600)
+KEEP_DAYS = environment.number("KEEP_DAYS", 14, least=1, most=3650)
 
 # How old the list of a destination's fields may be when a run begins; older ones are asked for again.
-FIELDS_LAST_SECONDS = _number("FIELDS_LAST_SECONDS", 60, least=0, most=86_400)
-TASK_TIMEOUT_SECONDS = _number("TASK_TIMEOUT_SECONDS", 6 * 3600, least=600, most=7 * 86400)
+FIELDS_LAST_SECONDS = environment.number("FIELDS_LAST_SECONDS", 60, least=0, most=86_400)
+TASK_TIMEOUT_SECONDS = environment.number("TASK_TIMEOUT_SECONDS", 6 * 3600, least=600, most=7 * 86400)
 Q_CLUSTER = {
     "name": "syncadmin",
     "orm": "default",
@@ -258,13 +212,15 @@ Q_CLUSTER = {
 
 # The wire
 
-HTTPS_PROXY = _text("HTTPS_PROXY") or _text("https_proxy")
-HTTP_PROXY = _text("HTTP_PROXY") or _text("http_proxy")
-NO_PROXY = _text("NO_PROXY") or _text("no_proxy")
-CA_BUNDLE = _text("REQUESTS_CA_BUNDLE") or _text("SSL_CERT_FILE")
+HTTPS_PROXY = environment.text("HTTPS_PROXY") or environment.text("https_proxy")
+HTTP_PROXY = environment.text("HTTP_PROXY") or environment.text("http_proxy")
+NO_PROXY = environment.text("NO_PROXY") or environment.text("no_proxy")
+CA_BUNDLE = environment.text("REQUESTS_CA_BUNDLE") or environment.text("SSL_CERT_FILE")
 
-ALLOWED_DOMAINS = frozenset(word.lower() for word in _words("ALLOWED_DOMAINS"))  # by guards of all teams
-BLOCKED_DOMAINS = frozenset(word.lower() for word in _words("BLOCKED_DOMAINS"))
+ALLOWED_DOMAINS = frozenset(
+    word.lower() for word in environment.words("ALLOWED_DOMAINS")
+)  # by guards of all teams
+BLOCKED_DOMAINS = frozenset(word.lower() for word in environment.words("BLOCKED_DOMAINS"))
 for _domain in ALLOWED_DOMAINS | BLOCKED_DOMAINS:
     if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+", _domain):
         raise ImproperlyConfigured(f"Mail domains must be such as acme.com, not {_domain!r}.")
@@ -275,11 +231,11 @@ for _domain in ALLOWED_DOMAINS | BLOCKED_DOMAINS:
 def _mail() -> dict[str, Any]:
     """Django's settings of e-mail. The address may hold a password, so errors do not repeat it."""
     console = "django.core.mail.backends.console.EmailBackend"
-    text = _text("EMAIL_URL")
+    text = environment.text("EMAIL_URL")
     if not text:
         return {"EMAIL_BACKEND": console}  # in production nothing is sent: see SENDS_MAIL
     try:
-        mail = dict(env.email_url_config(text))
+        mail = dict(environment.env.email_url_config(text))
     except (ValueError, ImproperlyConfigured):
         mail = {}
     host, backend = mail.get("EMAIL_HOST"), mail.get("EMAIL_BACKEND", "")
@@ -295,7 +251,7 @@ def _mail() -> dict[str, Any]:
 
 
 _MAIL = _mail()
-SENDS_MAIL = DEBUG or bool(_text("EMAIL_URL"))
+SENDS_MAIL = DEBUG or bool(environment.text("EMAIL_URL"))
 EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
@@ -304,8 +260,8 @@ EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = _text("EMAIL_FROM") or "syncadmin@localhost"
-if not DEBUG and SENDS_MAIL and not _text("EMAIL_FROM"):
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM") or "syncadmin@localhost"
+if not DEBUG and SENDS_MAIL and not environment.text("EMAIL_FROM"):
     raise ImproperlyConfigured("EMAIL_FROM must be set with EMAIL_URL: the address that e-mails come from.")
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # the e-mail says so: templates/registration/password_reset_email.txt
 
@@ -314,7 +270,7 @@ PASSWORD_RESET_TIMEOUT = 24 * 3600  # the e-mail says so: templates/registration
 
 def _address() -> str:
     """Where the pages are served: an IP address or a host name of this machine, without a port."""
-    text = _text("ADDRESS").strip("[]") or "127.0.0.1"
+    text = environment.text("ADDRESS").strip("[]") or "127.0.0.1"
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -331,7 +287,7 @@ ADDRESS = _address()
 def _oauth_apps() -> dict[str, tuple[str, str]]:
     """Apps to sign in with at services, by destination: (client id, client secret)."""
     found = {}
-    for word in _words("OAUTH_APPS"):
+    for word in environment.words("OAUTH_APPS"):
         parts = word.split(":")
         if len(parts) != 3 or not all(parts):
             raise ImproperlyConfigured("OAUTH_APPS must be a list of destination:client_id:client_secret.")
@@ -340,13 +296,13 @@ def _oauth_apps() -> dict[str, tuple[str, str]]:
 
 
 OAUTH_APPS = _oauth_apps()
-PORT = _number("PORT", 8000, least=1, most=65535)
-WEB_WORKERS = _number("WEB_WORKERS", 2, least=1, most=64)
-SANDBOX = _switch("SANDBOX", default=False)
-SANDBOX_PORT = _number("SANDBOX_PORT", 9001, least=1, most=65535)
-STUCK_SECONDS = _number("STUCK_SECONDS", 20, least=1, most=3600)
+PORT = environment.number("PORT", 8000, least=1, most=65535)
+WEB_WORKERS = environment.number("WEB_WORKERS", 2, least=1, most=64)
+SANDBOX = environment.switch("SANDBOX", default=False)
+SANDBOX_PORT = environment.number("SANDBOX_PORT", 9001, least=1, most=65535)
+STUCK_SECONDS = environment.number("STUCK_SECONDS", 20, least=1, most=3600)
 
-METRICS_TOKEN = _text("METRICS_TOKEN")
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
 
 # Pages
 
@@ -369,9 +325,9 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 
 # Security: DEBUG=0 stands behind TLS, unless the operator says otherwise.
 
-BEHIND_TLS = _switch("BEHIND_TLS", default=not DEBUG)
+BEHIND_TLS = environment.switch("BEHIND_TLS", default=not DEBUG)
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if _switch("TRUST_PROXY", default=False) else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if environment.switch("TRUST_PROXY", default=False) else None
 )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
@@ -389,9 +345,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": _choice("LOG_LEVEL", "INFO", _LEVELS)},
+    "root": {"handlers": ["stderr"], "level": environment.choice("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
-        "django-q": {"level": _choice("QUEUE_LOG_LEVEL", "WARNING", _LEVELS)},
+        "django-q": {"level": environment.choice("QUEUE_LOG_LEVEL", "WARNING", _LEVELS)},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; the answer is 400
         "django": {"handlers": [], "level": "INFO"},  # Django's own handlers would write each line twice
     },

@@ -192,10 +192,10 @@ def test_the_queue_never_starts_a_long_task_beside_itself(tmp_path):
 
 
 def test_the_example_explains_every_name_that_settings_read():
-    source = (settings.BASE_DIR / "syncadmin" / "settings.py").read_text()
-    read = set(
-        re.findall(r'(?:_text|_number|_switch|_choice|_words|_folder|ENVIRON\.get)\(\s*"([A-Z_]+)"', source)
-    )
+    files = ("settings.py", "environment.py")
+    source = "".join((settings.BASE_DIR / "syncadmin" / name).read_text() for name in files)
+    readers = "text|number|switch|choice|words|folder"
+    read = set(re.findall(rf'(?:environment\.(?:{readers})|ENVIRON\.get)\(\s*"([A-Z_]+)"', source))
     read |= set(re.findall(r'db_url\("([A-Z_]+)"', source))
     example = (settings.BASE_DIR / ".env.example").read_text()
     assert read == set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
