@@ -2,13 +2,30 @@
 
 import hypothesis
 import pytest
-from django.test import Client
+from django.db import connection
+from django.test import Client, TransactionTestCase
 
+from syncadmin.teams import append_only
 from syncadmin.teams.models import Membership, Team, User
 
 # The same examples each time, however busy the machine: a test that fails, fails again.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+_empty_the_database = TransactionTestCase._fixture_teardown
+
+
+def _empty_the_audit_log_too(case: TransactionTestCase) -> None:
+    """After a test with real transactions all tables are emptied. Only this one refuses that."""
+    for step in (append_only.remove, append_only.install):
+        with connection.schema_editor() as editor:
+            step(None, editor)
+        if step is append_only.remove:
+            _empty_the_database(case)
+
+
+TransactionTestCase._fixture_teardown = _empty_the_audit_log_too
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

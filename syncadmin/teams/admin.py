@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from syncadmin.lib.history import HistoryAdmin
 from syncadmin.lib.shown import link, moment, short
 from syncadmin.teams.forms import time_zones
-from syncadmin.teams.models import Membership, Team, User
+from syncadmin.teams.models import AuditEntry, Membership, Team, User
 
 
 class UserCreationForm(AdminUserCreationForm):
@@ -67,7 +67,9 @@ class UserAdmin(DjangoUserAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if obj is not None and LogEntry.objects.filter(user=obj).exists():
+        if obj is not None and (
+            LogEntry.objects.filter(user=obj).exists() or AuditEntry.objects.filter(actor=obj).exists()
+        ):
             return False
         return super().has_delete_permission(request, obj)
 

@@ -9,26 +9,26 @@ from django.contrib.auth.views import (
 )
 from django.urls import path
 
-from syncadmin.teams import views
 from syncadmin.teams.forms import SignInForm
+from syncadmin.teams.views import account
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 # Where the admin pages send people who may not enter: shown to them although they are signed in.
 sign_in_as_somebody_else = LoginView.as_view(authentication_form=SignInForm)
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", account.home, name="home"),
     path("login/", sign_in, name="login"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
-    path("profile/", views.profile, name="profile"),
-    path("password/", views.ChangePassword.as_view(), name="password_change"),
-    path("password/forgotten/", views.ForgotPassword.as_view(), name="password_reset"),
+    path("profile/", account.profile, name="profile"),
+    path("password/", account.ChangePassword.as_view(), name="password_change"),
+    path("password/forgotten/", account.ForgotPassword.as_view(), name="password_reset"),
     path(
         "password/sent/",
         PasswordResetDoneView.as_view(template_name="registration/password_reset_sent.html"),
         name="password_reset_done",
     ),
-    path("password/new/<uidb64>/<token>/", views.SetPassword.as_view(), name="password_reset_confirm"),
+    path("password/new/<uidb64>/<token>/", account.SetPassword.as_view(), name="password_reset_confirm"),
     path(
         "password/set/",
         PasswordResetCompleteView.as_view(template_name="registration/password_reset_set.html"),

@@ -1,0 +1,30 @@
+"""Where a request came from."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The IP address of whoever asks; None where it is not known (a Unix socket).
+
+    With TRUST_PROXY it is what the proxy next to us wrote last into X-Forwarded-For: whatever stands before
+    it was written by somebody else, and may be made up. Without, nobody's word for it counts.
+    """
+    told = str(request.META.get("REMOTE_ADDR", ""))
+    if settings.TRUST_PROXY and (forwarded := request.headers.get("X-Forwarded-For", "")):
+        told = forwarded.rpartition(",")[2]
+    return _plain(told.strip())
+
+
+def _plain(told: str) -> str | None:
+    """The address without a port, brackets or zone; None for what is no address."""
+    if told.startswith("["):
+        told = told[1:].partition("]")[0]
+    elif told.count(":") == 1:
+        told = told.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(told.partition("%")[0]))
+    except ValueError:
+        return None
