@@ -509,7 +509,8 @@ def test_hosts_that_need_no_proxy_go_past_it(url, no_proxy, goes_through):
 # The budget
 
 
-def test_an_empty_gate_sends_nothing_and_says_when_to_come_again():
+def test_an_empty_gate_sends_nothing_and_says_when_to_come_again(monkeypatch):
+    monkeypatch.setattr(http, "PATIENCE", 0.2)
     gate = Gate()
     gate.fill(Grant({}, 1, 1, time.time(), time.time() + 60))
     with listening(*answers(reply("200 OK", b"{}"))) as line:

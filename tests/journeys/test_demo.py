@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
-import psycopg
 import pytest
 import requests
 from django.conf import settings
 
 from syncadmin.supervisor.processes import MARK
-from tests.syncadmin.supervisor.instance import free_port, press_ctrl_c
+from tests.syncadmin.supervisor.instance import IS_POSTGRES, free_port, press_ctrl_c
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(IS_POSTGRES, reason="The demo shows the embedded default: SQLite."),
+]
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 PATIENCE_SECONDS = 100
@@ -33,7 +35,6 @@ class Desk:
     """Where somebody sits: a folder of its own, and what the demo printed there."""
 
     folder: Path
-    database_url: str
     port: int = field(default_factory=free_port)
     sandbox_port: int = field(default_factory=free_port)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -44,7 +45,6 @@ class Desk:
         return kept | {
             "ENV_FILE": "",
             "DATA_DIR": str(self.folder / "data"),
-            "DATABASE_URL": self.database_url,
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
             "WEB_WORKERS": "1",
@@ -121,13 +121,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    url = ""
-    if os.environ.get("TEST_DATABASE") == "postgres":
-        server, name = os.environ["DATABASE_URL"], f"demo_{uuid4().hex[:12]}"
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"create database {name}".encode())
-        url = server.replace("/postgres?", f"/{name}?")
-    desk = Desk(tmp_path, url)
+    desk = Desk(tmp_path)
     yield desk
     desk.close()
 
