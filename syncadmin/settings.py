@@ -8,7 +8,6 @@ import contextlib
 import ipaddress
 import re
 import secrets
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from syncadmin import environment
 from syncadmin.environment import BASE_DIR
+from syncadmin.lib import logs
 
 ENV_FILE = environment.ENV_FILE
 
@@ -96,6 +96,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "syncadmin.lib.logs.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # it hides lengths, so that nothing is learnt from them
@@ -338,16 +339,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a mapping has up to 1,000 rows of seve
 
 # Logs: one line each, never a row's values or a secret.
 
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": environment.choice("LOG_LEVEL", "INFO", _LEVELS)},
-    "loggers": {
-        "django-q": {"level": environment.choice("QUEUE_LOG_LEVEL", "WARNING", _LEVELS)},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; the answer is 400
-        "django": {"handlers": [], "level": "INFO"},  # Django's own handlers would write each line twice
-    },
-}
+LOGGING = logs.configuration(
+    level=environment.choice("LOG_LEVEL", "INFO", logs.LEVELS),
+    queue_level=environment.choice("QUEUE_LOG_LEVEL", "WARNING", logs.LEVELS),
+    form=environment.choice("LOG_FORMAT", "LINE", ("LINE", "JSON")),
+)

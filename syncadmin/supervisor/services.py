@@ -19,7 +19,7 @@ def web(address: str, port: int) -> Service:
         *("--timeout", "60", "--graceful-timeout", "20"),
         *("--max-requests", "5000", "--max-requests-jitter", "500"),
         "--no-control-socket",  # it would be shared by all instances of one user
-        *("--log-level", "warning"),
+        *("--log-level", "warning", "--logger-class", "syncadmin.supervisor.web_log.WebLog"),
     )
     return Service("web", argv, answers_at=(_knock(address), port))
 

@@ -3,7 +3,7 @@ an answer means is decided by the one thread that conducts.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from destinations import connect
 from destinations.contract import Adapter, Mode, Target
 from destinations.errors import RateLimited
 from destinations.http import Sent
+from syncadmin.lib import logs
 from syncs.engine.allowance import Allowance
 from syncs.engine.calls import Answer, Way, make
 from syncs.engine.journal import Out
@@ -42,6 +43,12 @@ class Flight:
         return connect.exchanges_of(self.adapter)
 
 
+def _begin(bind: Callable[[], None]) -> None:
+    """In a new thread."""
+    bind()
+    keep_no_statements()
+
+
 class Flights:
     """One worker's calls to an account, at most `slots` at once; those beyond wait for a thread."""
 
@@ -53,7 +60,7 @@ class Flights:
         self._session: requests.Session = connect.session(self.slots)
         self._open = connect.Opener(way.connection, gate=allowance.gate, session=self._session)
         self._expired: Adapter | None = None  # the service no longer takes its token
-        self._pool = ThreadPoolExecutor(self.slots, "call", initializer=keep_no_statements)
+        self._pool = ThreadPoolExecutor(self.slots, "call", initializer=_begin, initargs=(logs.bound(),))
         self._out: dict[Future[Answer], Flight] = {}
         self._landing: SimpleQueue[Future[Answer]] = SimpleQueue()
         self._landed: list[Future[Answer]] = []

@@ -11,6 +11,7 @@ where the database says it is.
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from destinations import connect
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import doorbell, faults, ledger, leftovers, settle
+from syncs.engine import doorbell, faults, ledger, leftovers, run_log, settle
 from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
@@ -111,6 +112,7 @@ def start(
         if active is None:
             raise
         raise AlreadyRunning(active) from None
+    transaction.on_commit(partial(run_log.asked, run))
     return run
 
 
@@ -176,6 +178,13 @@ def _serve(
     run = Run.objects.select_related(
         "team", "sync__model__source", "sync__connection__account", "sync__team"
     ).get(pk=run.pk)
+    with run_log.about(run):
+        return _go(run, lease, until, others_wait, look)
+
+
+def _go(
+    run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
+) -> Rest | None:
     try:
         if run.status != Run.Status.FINISHING and run.generation != run.sync.generation:
             raise Stop(
@@ -233,6 +242,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         held_by=[],
         **zeroes,
     )
+    run_log.planning(run)
     pulse = _Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
@@ -258,6 +268,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         waits_for="",
         **{f"{name}_count": getattr(totals, name) for name in _PLANNED},
     )
+    run_log.planned(run)
 
 
 def _deliver(
@@ -291,6 +302,7 @@ def _finish(run: Run, lease: Lease) -> None:
     bad = run.invalid_count + run.rejected_count + run.in_doubt_count
     end = run.ending or (Run.Status.ATTENTION if bad else Run.Status.SUCCEEDED)
     _move(run, lease, Run.Status(end), finished_at=timezone.now(), waits_for="")
+    run_log.ended(run)
 
 
 _PLANNED = [

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from syncs.engine import doorbell
+from syncs.engine import doorbell, run_log
 from syncs.engine.lease import holder_is_dead
 from syncs.engine.run import AlreadyRunning, Paused, finish_here, start
 from syncs.management import report
@@ -37,6 +37,7 @@ class Command(UserCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sync = find_sync(options["sync"], options["team"])
+        run_log.log.disabled = self.stderr.isatty()  # who watches needs no log of it
         run = self._begin(sync, options)
         if options["queue"]:
             self.stdout.write(json.dumps(report.counts(run)) if options["json"] else str(run.public_id))
