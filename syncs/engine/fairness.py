@@ -1,43 +1,98 @@
-"""Which due run is served next: teams in turn, and no account takes every worker."""
+"""Which due run is served next: teams in turn, and no account takes every worker.
+
+A worker is what teams share. Whose runs have the fewest of them comes first, so that a destination that lets
+its callers wait takes no more than its team's part while others have work; among equals, who waited longest.
+"""
 
 from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
+from syncadmin.teams.models import Team
 from syncs.engine.lease import holder_is_dead
 from syncs.models import Run
 
-CANDIDATES = 500
+CANDIDATES = 5_000
+LONG_AGO = datetime.min.replace(tzinfo=timezone.get_default_timezone())
+
+
+class _Due(NamedTuple):
+    pk: int
+    team: int
+    account: int
+    status: str
+    served_at: datetime | None
+    due_at: datetime
 
 
 def fairest(*, besides: int | None = None) -> Run | None:
-    """The due run whose team, and then which itself, has waited longest for a worker.
+    """The due run whose turn it is: of the team, and then the account, with the fewest workers now; of those
+    the one whose team, and then which itself, has waited longest for a worker.
 
-    Runs that deliver to an account that has its share of workers already are passed over. What a worker
-    in this very place held is due as soon as that is dead.
+    Runs of an account that has its share of workers already are passed over. What a worker in this very
+    place held is due as soon as that is dead.
     """
     now = timezone.now()
     held = Run.objects.active().filter(lease_expires_at__gt=now)
-    holders = dict(held.values_list("pk", "lease_holder"))
-    dead = [pk for pk, holder in holders.items() if holder_is_dead(holder)]
-    delivering = held.filter(status=Run.Status.DELIVERING).exclude(pk__in=dead)
-    busy = Counter(delivering.values_list("sync__connection__account", flat=True))
-    last_served = (
-        Run.objects.filter(team=OuterRef("team"), served_at__isnull=False)
-        .order_by("-served_at")
-        .values("served_at")[:1]
-    )
-    most = max(1, settings.WORKERS - 1)
+    columns = ("pk", "team_id", "sync__connection__account_id", "status")
+    live, dead = [], []
+    for pk, team, account, status, holder in held.values_list(*columns, "lease_holder"):
+        if holder_is_dead(holder):
+            dead.append(pk)
+        else:
+            live.append((team, account, status))
     due = (
         (Run.objects.due(now) | Run.objects.active().filter(pk__in=dead, due_at__lte=now))
         .exclude(pk__in=[] if besides is None else [besides])
-        .annotate(team_served_at=Subquery(last_served), account=F("sync__connection__account"))
-        .order_by(F("team_served_at").asc(nulls_first=True), F("served_at").asc(nulls_first=True), "due_at")
+        .order_by("due_at")
+        .values_list(*columns, "served_at", "due_at")
     )
-    for run in due[:CANDIDATES]:
-        account: int = run.account  # type: ignore[attr-defined]  # annotated above
-        if run.status != Run.Status.DELIVERING or busy[account] < most:
-            return run
-    return None
+    teams = Counter(team for team, _, _ in live)
+    accounts = Counter(account for _, account, _ in live)
+    delivering = Counter(account for _, account, status in live if status == Run.Status.DELIVERING)
+    waiting = [
+        one
+        for one in map(_Due._make, due[:CANDIDATES])
+        if accounts[one.account] < _most_workers()
+        and (one.status != Run.Status.DELIVERING or delivering[one.account] < _most_deliveries())
+    ]
+    if not waiting:
+        return None
+    served = _last_served({one.team for one in waiting})
+    next_one = min(
+        waiting,
+        key=lambda one: (
+            teams[one.team],
+            served[one.team],
+            accounts[one.account],
+            one.served_at or LONG_AGO,
+            one.due_at,
+        ),
+    )
+    return Run.objects.filter(pk=next_one.pk).first()
+
+
+def _most_deliveries() -> int:
+    """How many workers may deliver to one account: one is left to others."""
+    return max(1, settings.WORKERS - 1)
+
+
+def _most_workers() -> int:
+    """How many may serve it in any way: a plan may ask the destination too, and wait for its answer.
+
+    Of two workers, one may plan while the other delivers.
+    """
+    return max(2, settings.WORKERS - 1)
+
+
+def _last_served(teams: Iterable[int]) -> dict[int, datetime]:
+    """When a run of each team was last served."""
+    newest = Run.objects.filter(team=OuterRef("pk"), served_at__isnull=False).order_by("-served_at")
+    last = Subquery(newest.values("served_at")[:1])
+    found = Team.objects.filter(pk__in=teams).annotate(last=last).values_list("pk", "last")
+    return {pk: at or LONG_AGO for pk, at in found}

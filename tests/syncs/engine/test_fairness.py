@@ -107,6 +107,40 @@ def test_an_account_may_have_all_but_one_of_many_workers(make_run: Any, settings
     assert fairest() is None
 
 
+def test_a_team_that_has_a_worker_lets_those_go_first_that_have_none(make_run: Any, settings: Any) -> None:
+    settings.WORKERS = 4
+    hold(make_run("slow", served=1))
+    waits_longest = make_run("slow", served=9)
+    globex = make_run("globex", served=1)
+
+    assert fairest() == globex
+    hold(globex)
+    assert fairest() == waits_longest, "with one each, who waited longest"
+
+
+def test_in_a_team_the_account_with_fewer_workers_is_next(make_run: Any, settings: Any) -> None:
+    settings.WORKERS = 4
+    busy = make_run("acme", served=1)
+    hold(busy)
+    make_run("acme", account=busy.sync.connection.account, served=9)
+    other = make_run("acme", served=1)
+
+    assert fairest() == other
+
+
+def test_plans_of_one_account_leave_one_of_four_workers_to_others(make_run: Any, settings: Any) -> None:
+    settings.WORKERS = 4
+    first = make_run("acme", status=Run.Status.PLANNING)
+    account = first.sync.connection.account
+    for run in (first, *(make_run("acme", account=account, status=Run.Status.PLANNING) for _ in range(2))):
+        hold(run)
+    make_run("acme", account=account)
+    assert fairest() is None
+
+    other = make_run("acme")
+    assert fairest() == other
+
+
 def test_a_dead_workers_run_does_not_count_as_busy(make_run: Any, settings: Any) -> None:
     settings.WORKERS = 1
     dead = make_run("acme", status=Run.Status.DELIVERING)
