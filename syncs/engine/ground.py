@@ -9,15 +9,17 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from destinations import connect
+from destinations import budget, connect
 from destinations.contract import Field, Kind, Mode
-from destinations.errors import DestinationError
+from destinations.errors import DestinationError, RateLimited, Temporary
 from syncs.engine import ledger
 from syncs.engine.calls import Way
 from syncs.engine.listing import demand
 from syncs.engine.mapping import Rule, Shape
 from syncs.engine.variables import Told
 from syncs.models import FieldMapping, Run, Sync
+
+TRIED_WITHIN = timedelta(minutes=1)  # by a run that delivers, once an outage's pause is over
 
 
 def way_of(sync: Sync) -> Way:
@@ -36,11 +38,13 @@ def keep_fields_fresh(sync: Sync) -> None:
     """Before a plan: ask the service for the object's fields, unless they were listed just now.
 
     MappingBroken says who must do what where a field that is filled has disappeared or can only be read.
-    Where the service does not answer, what it listed last counts.
+    Where the service does not answer, what it listed last counts; while it is down, it is not asked: to try
+    whether it is back is the breaker's.
     """
-    adapter, account = connect.adapter_of(sync.connection), sync.connection.account
+    adapter = connect.adapter_of(sync.connection)
     sync.connection.refresh_from_db(fields=["fields"])
-    is_down = account.down_until is not None and account.down_until > timezone.now()
+    outage = budget.outage(sync.connection.account_id)
+    is_down = outage is not None and timezone.now() < outage.until + TRIED_WITHIN
     age = _age_of_fields(sync)
     if not is_down and (age is None or age > timedelta(seconds=settings.FIELDS_LAST_SECONDS)):
         _refresh_fields(sync)
@@ -65,6 +69,10 @@ def _refresh_fields(sync: Sync) -> None:
     before = _listed(sync)
     try:
         connect.refresh_fields(sync.connection, sync.object_key)
+    except Temporary as error:
+        if not isinstance(error, RateLimited):
+            budget.failed(sync.connection.account_id, str(error))
+        return
     except DestinationError:
         return
     if _listed(sync) != before:

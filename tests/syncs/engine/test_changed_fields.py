@@ -1,8 +1,13 @@
 """Fields that change at the destination between two runs: what the next run makes of it."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from destinations import budget
 from destinations.contract import Field, Kind, ObjectType
+from destinations.models import RemoteAccount
 from syncs.engine.listing import demand
 from syncs.engine.mapping import MappingBroken
 from syncs.models import Run
@@ -89,6 +94,22 @@ def test_a_service_that_does_not_tell_its_fields_is_sent_by_what_it_told_last(wo
     world.change(1, title="CEO")
 
     assert counts(world.finish())["accepted"] == 1
+
+
+def test_a_service_that_does_not_answer_is_not_asked_by_each_plan(
+    world: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "FAILURES_OPEN", 1)
+    world.sandbox.faults.set(error_503_next=9, only="GET /v2/leads/fields")
+    asked = []
+    for _ in range(2):
+        world.finish(dry_run=True)
+        asked += world.requests()
+    assert asked == ["GET /v2/leads/fields"]
+
+    RemoteAccount.objects.update(down_until=timezone.now() - timedelta(minutes=5))
+    world.finish(dry_run=True)
+    assert world.requests() == asked, "that was long ago"
 
 
 def test_whoever_edits_the_connection_meanwhile_is_not_held_up(world: Scene) -> None:
