@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from syncadmin.lib import stopping
-from syncs.engine import doorbell, faults, pruning, scheduling
+from syncs.engine import again, doorbell, faults, pruning, scheduling
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
@@ -36,12 +36,14 @@ def work() -> int:
         slices += 1
         try:
             with lease:
-                serve(
+                rest = serve(
                     run,
                     lease,
                     until=time.monotonic() + settings.SLICE_SECONDS,
                     others_wait=lambda mine=run.pk: fairest(besides=mine) is not None,  # type: ignore[misc]
                 )
+            if rest is None:
+                again.start_waiting(run.sync_id)
         except LostLease:
             continue
         except (OperationalError, InterfaceError):
@@ -53,7 +55,8 @@ def work() -> int:
 
 
 def tick() -> None:
-    """Each minute: start what schedules say, and ring for whatever is due and has no live worker."""
+    """Each minute: start what waits or is scheduled, and ring for whatever is due and has no live worker."""
+    again.start_waiting()
     scheduling.start_due()
     if fairest() is not None:
         doorbell.ring()

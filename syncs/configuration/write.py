@@ -15,7 +15,7 @@ from syncs.configuration.guards import write_guards
 from syncs.configuration.mail_domains import write_mail_domains
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
-from syncs.engine import ledger
+from syncs.engine import attention, ledger
 from syncs.engine.scheduling import is_circle, schedule_of, set_schedule
 from syncs.models import FieldMapping, QueryModel, Run, Source, Sync
 
@@ -218,7 +218,9 @@ def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Con
 
 def start_generations(keys: Iterable[int]) -> None:
     """Begin a new ledger for each of these syncs: every row is sent again."""
-    Sync.objects.filter(pk__in=list(keys)).update(generation=F("generation") + 1)
+    begun = list(keys)
+    Sync.objects.filter(pk__in=begun).update(generation=F("generation") + 1)
+    attention.close_all(begun)
 
 
 _COLUMNS = [

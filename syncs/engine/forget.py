@@ -24,7 +24,17 @@ from syncs.engine.batches import Payload, outcomes_without, without
 from syncs.engine.diff_writer import befores_without
 from syncs.engine.guard_kinds import texts_in
 from syncs.engine.keys import row_key
-from syncs.models import Batch, BatchDiff, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncVersion
+from syncs.models import (
+    Batch,
+    BatchDiff,
+    LedgerEntry,
+    PlannedRow,
+    RejectedRow,
+    Run,
+    Sync,
+    SyncVersion,
+    WaitingRetry,
+)
 
 FORGOTTEN = "Removed on request."
 SHORTEST_TOLD = 6  # signs of a key that cannot be in a text by chance
@@ -253,6 +263,12 @@ def _in_run_keys(team: Team, person: _Person, *, remove: bool) -> int:
                 count += 1
                 if remove:
                     Run.objects.filter(pk=run.pk).update(keys=left)
+        for waiting in WaitingRetry.objects.filter(team=team).select_for_update():
+            left = [key for key in waiting.keys if (waiting.sync_id, key) not in person.rows]
+            if len(left) < len(waiting.keys):
+                count += 1
+                if remove:
+                    WaitingRetry.objects.filter(pk=waiting.pk).update(keys=left)
     return count
 
 

@@ -22,7 +22,7 @@ from destinations import connect
 from destinations.contract import Outcome, Pending, Verdict
 from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
 from destinations.models import Exchange
-from syncs.engine import answers, keys, ledger
+from syncs.engine import answers, attention, keys, ledger
 from syncs.engine.allowance import Allowance
 from syncs.engine.batches import Payload, read_outcomes
 from syncs.engine.calls import Answer, Rest, Way, make
@@ -127,6 +127,8 @@ def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapt
         lease.fence()
         if accepted:
             ledger.accept_late(batch, accepted)
+            rows = [held.payload.row(at) for at in accepted]
+            attention.close_late(batch.run, [keys.row_key(row.owner or row.key_text) for row in rows])
         Batch.objects.filter(pk=batch.pk).update(
             journal=journal.write_left(), due_at=due_at, left_at=batch.left_at if is_left else None
         )

@@ -23,6 +23,7 @@ def of_unfit(run: Run, attempt: int, row: Unfit) -> RejectedRow:
     first = row.flaws[0]
     return RejectedRow(
         **_common(run, attempt, row.key_text, row.match_key, row.values),
+        is_open=not run.dry_run,
         stage=Stage.INVALID,
         problem=first.code,
         field=first.field,
@@ -50,6 +51,7 @@ def of_clash(run: Run, attempt: int, found: Clash, fields: Sequence[str], label:
         told.append(
             RejectedRow(
                 **_common(run, attempt, twin.key_text, twin.match_key, _record(twin, fields)),
+                is_open=not run.dry_run,
                 stage=Stage.INVALID,
                 problem="duplicate",
                 reason=(
@@ -74,6 +76,7 @@ def of_repeated(
     return [
         RejectedRow(
             **_common(run, attempt, twin.key_text, twin.match_key, _record(twin, fields)),
+            is_open=not run.dry_run,
             stage=Stage.INVALID,
             problem="repeated_primary_key",
             reason=reason,
@@ -140,6 +143,7 @@ def of_outcomes(
                 ),
                 batch_number=batch.number,
                 part=part,
+                is_open=True,
                 stage=stage,
                 problem=problem,
                 field=outcome.field,

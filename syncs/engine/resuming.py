@@ -21,6 +21,7 @@ def resume_stopped(connection: Connection, *, started_by: User | None) -> list[R
                 limit=last.limit,
                 dry_run=last.dry_run,
                 keys=last.keys,
+                open_rows=last.open_rows,
             )
         except (AlreadyRunning, Paused):
             continue  # somebody was quicker

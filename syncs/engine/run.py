@@ -21,10 +21,11 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from destinations import connect
+from destinations.contract import JSON
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import doorbell, faults, ledger, leftovers, run_log, settle
+from syncs.engine import attention, doorbell, faults, ledger, leftovers, run_log, settle
 from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
@@ -76,10 +77,13 @@ def start(
     limit: int | None = None,
     dry_run: bool = False,
     keys: Sequence[str] | None = None,
+    open_rows: Sequence[JSON] | None = None,
     ring: bool = True,
 ) -> Run:
     """Queue a run and ring for a worker, in one transaction.
 
+    `keys` and `open_rows` limit it to rows by name, and to what needs attention when it is planned
+    (`attention.py`); where both are given, to the rows of either.
     AlreadyRunning where one is active, of a paused sync too; else Paused where the sync is.
     """
     try:
@@ -103,6 +107,7 @@ def start(
                 limit=limit,
                 dry_run=dry_run,
                 keys=list(keys) if keys is not None else None,
+                open_rows=list(open_rows) if open_rows is not None else None,
                 due_at=timezone.now(),
             )
             if ring:
@@ -230,6 +235,7 @@ def _go(
 def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
     """Read the model and write down what is to be sent. Nothing is sent from here."""
     attempt = run.plan_attempt + 1
+    run.keys = attention.named(run)
     zeroes = dict.fromkeys((f"{name}_count" for name in _PLANNED), 0)
     _move(
         run,
@@ -301,6 +307,7 @@ def _finish(run: Run, lease: Lease) -> None:
     run.refresh_from_db()
     bad = run.invalid_count + run.rejected_count + run.in_doubt_count
     end = run.ending or (Run.Status.ATTENTION if bad else Run.Status.SUCCEEDED)
+    attention.close(run, lease, ended_well=end in Run.GOOD)
     _move(run, lease, Run.Status(end), finished_at=timezone.now(), waits_for="")
     run_log.ended(run)
 

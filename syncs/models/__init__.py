@@ -11,6 +11,7 @@ from syncs.models.sync import Sync
 from syncs.models.sync_draft import SyncDraft
 from syncs.models.sync_schedule import MissedTime, StartToken, SyncSchedule
 from syncs.models.sync_version import SyncVersion
+from syncs.models.waiting_retry import WaitingRetry
 from syncs.models.worker_beat import WorkerBeat
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "SyncDraft",
     "SyncSchedule",
     "SyncVersion",
+    "WaitingRetry",
     "WorkerBeat",
 ]

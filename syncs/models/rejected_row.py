@@ -4,6 +4,7 @@ from typing import Self
 from uuid import uuid4
 
 from django.db import models
+from django.db.models import Q
 
 from syncadmin.teams.models import Team
 from syncs.models.run import Run
@@ -15,6 +16,10 @@ class RejectedRowQuerySet(models.QuerySet["RejectedRow"]):
         """Rows that a run counts as in need of somebody."""
         return self.filter(stage__in=RejectedRow.ATTENTION)
 
+    def still_open(self) -> Self:
+        """Rows that need attention now, as nothing newer is known of them; those of an active run too."""
+        return self.needing_attention().filter(is_open=True)
+
     def sendable(self) -> Self:
         """Rows that can be sent again: not arrived, and with a primary key to find them by."""
         return self.needing_attention().exclude(key_text="")
@@ -25,6 +30,7 @@ class RejectedRow(models.Model):
 
     `problem` is a short stable word that groups rows, `reason` the sentence for people, `who` must act.
     `payload` is what would have been sent (or the source's values, where no record could be made).
+    `is_open`: it needs attention, and no later run told anything else of the row (`engine/attention.py`).
     """
 
     class Stage(models.TextChoices):
@@ -58,6 +64,7 @@ class RejectedRow(models.Model):
     reason = models.TextField()
     who = models.CharField(max_length=10, choices=Who)
     payload = models.JSONField(default=dict)
+    is_open = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = RejectedRowQuerySet.as_manager()
@@ -70,6 +77,12 @@ class RejectedRow(models.Model):
             models.Index(fields=["run", "stage", "problem", "field", "-id"], name="rejected_of_run"),
             models.Index(fields=["team", "match_key"], name="rejected_person"),
             models.Index(fields=["sync", "key_text"], name="rejected_key"),
+            models.Index(
+                fields=["sync", "stage", "problem", "field", "-id"],
+                include=["run"],
+                condition=Q(is_open=True),
+                name="rejected_open",
+            ),
         ]
 
     def __str__(self) -> str:

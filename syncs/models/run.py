@@ -19,7 +19,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def over_all_rows(self) -> Self:
         """Runs that are no try and keep to no part of the rows."""
-        return self.filter(dry_run=False, limit=None, keys__isnull=True)
+        return self.filter(dry_run=False, limit=None, keys__isnull=True, open_rows__isnull=True)
 
     def ended_well(self) -> Self:
         """Runs that came to their end, if some of their rows need attention."""
@@ -91,6 +91,12 @@ class Run(models.Model):
     dry_run = models.BooleanField(default=False, help_text="Plan only.")
     limit = models.PositiveIntegerField(null=True, blank=True, help_text="Plan at most this many rows.")
     keys = models.JSONField(null=True, blank=True, help_text="Only these primary keys; empty: all.")
+    open_rows = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Only what needs attention when it is planned: a list of choices, see engine/attention.py.",
+    )
 
     read_count = models.PositiveBigIntegerField(default=0)
     unchanged_count = models.PositiveBigIntegerField(default=0)
@@ -185,6 +191,11 @@ class Run(models.Model):
     @property
     def is_over(self) -> bool:
         return self.status not in self.ACTIVE
+
+    @property
+    def is_over_named_rows(self) -> bool:
+        """Whether it keeps to rows that somebody chose."""
+        return self.keys is not None or self.open_rows is not None
 
     @property
     def attention_count(self) -> int:

@@ -64,7 +64,7 @@ class Command(UserCommand):
             ) from None
         except AlreadyRunning as error:
             run = error.run
-        if run.keys is not None or (wanted["limit"], wanted["dry_run"]) != (run.limit, run.dry_run):
+        if run.is_over_named_rows or (wanted["limit"], wanted["dry_run"]) != (run.limit, run.dry_run):
             raise UserError(self._other_kind(run, sync))
         if wanted["full"] and not run.full:
             raise UserError(self._other_kind(run, sync))
@@ -82,7 +82,7 @@ class Command(UserCommand):
     def _other_kind(self, run: Run, sync: Sync) -> str:
         """Why the active run cannot stand for the one that is asked for."""
         kind, how = "was started with other options", f"finish it with `{_command(run)}`"
-        if run.keys is not None:
+        if run.is_over_named_rows:
             kind, how = "sends some rows again", "wait for its end"
         return (
             f"Run {run.number} of {sync.name} is active, and it {kind}. "
