@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from syncadmin.lib.client import asking
 from syncadmin.teams.urls import sign_in_as_somebody_else
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -53,7 +54,7 @@ class Site(admin.AdminSite):
         """The view, made and rendered in the time zone of whoever looks."""
 
         def in_their_zone(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            with timezone.override(ZoneInfo(request.user.time_zone)):
+            with asking(request), timezone.override(ZoneInfo(request.user.time_zone)):
                 response: Any = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not response.is_rendered:
                     response.render()

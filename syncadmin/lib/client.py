@@ -1,6 +1,9 @@
 """Where a request came from."""
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -28,3 +31,21 @@ def _plain(told: str) -> str | None:
         return str(ipaddress.ip_address(told.partition("%")[0]))
     except ValueError:
         return None
+
+
+_asking: ContextVar[HttpRequest | None] = ContextVar("asking", default=None)
+
+
+@contextmanager
+def asking(request: HttpRequest) -> Iterator[None]:
+    """Within it `address_here` knows where the request came from: for what is told without the request."""
+    token = _asking.set(request)
+    try:
+        yield
+    finally:
+        _asking.reset(token)
+
+
+def address_here() -> str | None:
+    request = _asking.get()
+    return None if request is None else address_of(request)

@@ -354,7 +354,7 @@ def _log_list(request: HttpRequest, listed: HistoryList) -> None:
     narrowed = listed.get_query_string(remove=[SEARCH_VAR])
     searched = " It was found by a search." if listed.query else ""
     rows = listed.result_list
-    LogEntry.objects.create(
+    entry: Any = LogEntry(
         user=request.user,  # type: ignore[misc]  # nobody else comes here
         content_type=ContentType.objects.get_for_model(listed.model),
         object_repr=f"{len(rows)} {listed.opts.verbose_name_plural} in a list"[:200],
@@ -364,3 +364,5 @@ def _log_list(request: HttpRequest, listed: HistoryList) -> None:
             f"Of these: {', '.join(_id_of(one) for one in rows)}."
         ),
     )
+    entry.about = list(rows)  # for whoever tells the teams of it
+    entry.save()

@@ -1,11 +1,16 @@
-"""Who may enter a team's pages, and with what role. What belongs to another team does not exist: 404."""
+"""Who may enter a team's pages, and do what there. What belongs to another team does not exist: 404.
+
+`Can` is the one table of what each role may do. Views ask for a line of it, the pages show it whole.
+"""
 
 from collections.abc import Callable
+from enum import Enum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -16,13 +21,32 @@ Role = Membership.Role
 P = ParamSpec("P")
 
 RANKS = {Role.VIEWER: 0, Role.EDITOR: 1, Role.ADMIN: 2, Role.OWNER: 3}
-# What each role may do beyond the one before it, as the pages say it.
-MAY = {
-    Role.VIEWER: "look at everything",
-    Role.EDITOR: "make models and syncs, run them, send rows again",
-    Role.ADMIN: "add and change sources and destinations with their credentials",
-    Role.OWNER: "manage the team",
-}
+MOST_IN_THE_MENU = 50  # teams to switch to; "your teams" has all
+
+
+class Can(Enum):
+    """What can be done in a team, in the words of the pages, and the lowest role that may.
+
+    Each role may do all that the roles below it may.
+    """
+
+    LOOK = "Look at syncs, runs, rows, models, sources and destinations, and download rows", Role.VIEWER
+    BUILD = "Make, change, pause and remove models and syncs, with their schedules and guards", Role.EDITOR
+    RUN = "Start, approve and cancel runs, and send rows again", Role.EDITOR
+    TEST = "Test a connection, and ask a destination for its fields or rows", Role.EDITOR
+    SOURCES = "Add, change and remove sources, with their credentials", Role.ADMIN
+    CONNECT = "Add, change and remove connections, with their credentials", Role.ADMIN
+    MEMBERS = "Invite people, change their roles and remove them, up to the role admin", Role.ADMIN
+    AUDIT = "Read and download the audit log", Role.ADMIN
+    OWN = "Make and unmake owners, rename the team, hand it over", Role.OWNER
+
+    def __init__(self, words: str, role: Membership.Role) -> None:
+        self.words = words
+        self.role = role
+
+    def roles(self) -> tuple[Membership.Role, ...]:
+        """Those who may, the highest first."""
+        return tuple(role for role in Role if RANKS[role] >= RANKS[self.role])
 
 
 class TeamRequest(HttpRequest):
@@ -31,6 +55,9 @@ class TeamRequest(HttpRequest):
     user: User
     team: Team
     role: Membership.Role
+    membership: Membership
+    other_teams: list[Team]  # to switch to: at most MOST_IN_THE_MENU
+    has_more_teams: bool
 
     @property
     def may_edit(self) -> bool:
@@ -40,18 +67,22 @@ class TeamRequest(HttpRequest):
     def may_administer(self) -> bool:
         return may(self, Role.ADMIN)
 
+    @property
+    def may_own(self) -> bool:
+        return may(self, Role.OWNER)
+
 
 View: TypeAlias = Callable[Concatenate[TeamRequest, P], HttpResponseBase]
 
 
-def may(request: HttpRequest, role: Membership.Role) -> bool:
-    """Whether the member's role reaches `role`."""
+def may(request: HttpRequest, what: Membership.Role | Can) -> bool:
+    """Whether the member's role reaches this one, or may do this."""
     held = getattr(request, "role", None)
-    return held is not None and RANKS[held] >= RANKS[role]
+    return held is not None and RANKS[held] >= RANKS[_role(what)]
 
 
-def needs(role: Membership.Role) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
-    """The view gets a TeamRequest of a member with at least this role.
+def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+    """The view gets a TeamRequest of a member who may do this, or has at least this role.
 
     Its address begins with the team's slug. Strangers get a 404, members of a lower role a 403 that says
     who may.
@@ -60,25 +91,47 @@ def needs(role: Membership.Role) -> Callable[[View[P]], Callable[..., HttpRespon
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def within_team(request: Any, team: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            membership = (
-                Membership.objects.select_related("team").filter(user=request.user, team__slug=team).first()
-            )
-            if membership is None:
-                raise Http404
-            request.team, request.role = membership.team, Role(membership.role)
-            request.may_edit = may(request, Role.EDITOR)
-            request.may_administer = may(request, Role.ADMIN)
-            if not may(request, role):
-                raise PermissionDenied(
-                    f"As {request.role.label.lower()} of {membership.team} you may {MAY[request.role]}. This "
-                    f"needs the role {role.label.lower()}; an owner of the team can give it to you."
-                )
+            _enter(request, team)
+            if not may(request, what):
+                raise PermissionDenied(_refusal(request, what))
             with timezone.override(ZoneInfo(request.user.time_zone)):
                 response = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response.render()
             return response
 
+        within_team.needs = what  # type: ignore[attr-defined]  # tests go through all addresses
         return within_team
 
     return decorate
+
+
+def _enter(request: Any, slug: str) -> None:
+    """Set what a TeamRequest has. One query: the membership here, and those to switch to."""
+    here = Case(When(team__slug=slug, then=Value(0)), default=Value(1))
+    found = list(
+        Membership.objects.filter(user=request.user)
+        .select_related("team")
+        .order_by(here, "team__name", "pk")[: MOST_IN_THE_MENU + 2]
+    )
+    if not found or found[0].team.slug != slug:
+        raise Http404
+    membership = found[0]
+    request.membership, request.team, request.role = membership, membership.team, Role(membership.role)
+    request.other_teams = [other.team for other in found[1 : MOST_IN_THE_MENU + 1]]
+    request.has_more_teams = len(found) > MOST_IN_THE_MENU + 1
+    for name, role in (("may_edit", Role.EDITOR), ("may_administer", Role.ADMIN), ("may_own", Role.OWNER)):
+        setattr(request, name, may(request, role))
+
+
+def _refusal(request: TeamRequest, what: Membership.Role | Can) -> str:
+    held = request.role.label.lower()
+    needed = _role(what).label.lower()
+    return (
+        f"You are {held} of {request.team}. This needs the role {needed}; "
+        f"an owner of the team can give it to you."
+    )
+
+
+def _role(what: Membership.Role | Can) -> Membership.Role:
+    return what.role if isinstance(what, Can) else what

@@ -76,7 +76,10 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin):
-    about = "The tenants: everything that users make belongs to exactly one."
+    about = (
+        "The tenants: everything that users make belongs to exactly one. One goes by `manage.py deleteteam`."
+    )
+    actions = None
     show_full_result_count = False
     inlines = (MembershipInline,)
     list_display = ("name", "slug", "member_count", "created_at")
@@ -84,6 +87,10 @@ class TeamAdmin(admin.ModelAdmin):
     ordering = ("name",)
     prepopulated_fields: ClassVar[dict[str, Any]] = {"slug": ("name",)}
     readonly_fields = ("public_id", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its audit log, and whatever stands on it, must go with it: a command does that."""
+        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).annotate(member_count=Count("memberships"))
@@ -96,6 +103,7 @@ class TeamAdmin(admin.ModelAdmin):
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):
     about = "Who is on which team, and what they may do there."
+    actions = None  # many at once would be missing in the teams' audit logs
     show_full_result_count = False
     list_display = ("user", "team", "role", "created_at")
     list_filter = ("role",)

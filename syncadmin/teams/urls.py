@@ -18,6 +18,7 @@ sign_in_as_somebody_else = LoginView.as_view(authentication_form=SignInForm)
 
 urlpatterns = [
     path("", account.home, name="home"),
+    path("teams/", account.teams, name="teams"),
     path("login/", sign_in, name="login"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
     path("profile/", account.profile, name="profile"),

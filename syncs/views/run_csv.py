@@ -1,30 +1,18 @@
 """Rows that did not arrive, as a file for a spreadsheet: a line each, every value in its column."""
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from typing import Any
 
 import orjson
 
+from syncadmin.lib.spreadsheet import MARK, Echo, guarded
 from syncs.models import RejectedRow, Run
 from syncs.views.run_groups import Group, title_of
 
 A_READ = 2_000
-MARK = "\ufeff"  # tells spreadsheets that the file is UTF-8
 HEAD = ("Primary key", "Record", "What happened", "Problem", "Field", "Reason", "Who must act", "Time")
-
-# A spreadsheet takes such a cell for a formula, and a formula may call out.
-_FORMULA = re.compile(r"[=+\-@\t\r\n|%]")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
-
-class Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def lines(run: Run, groups: Sequence[Group], *, zone: tzinfo) -> Iterator[str]:
@@ -52,13 +40,6 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def guarded(text: str) -> str:
-    """The text, made harmless where a spreadsheet would take it for a formula: by a leading apostrophe."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 def _columns(run: Run, groups: Sequence[Group]) -> list[str]:

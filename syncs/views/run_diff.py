@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from destinations.connect import known_fields
 from destinations.contract import Field
+from syncadmin.lib.spreadsheet import MARK, Echo, guarded
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.diff import (
     ALONG,
@@ -35,10 +36,10 @@ from syncs.engine.diff import (
 from syncs.engine.harm import Facts, Harm, harms
 from syncs.engine.scheduling import is_first
 from syncs.models import Batch, Run
-from syncs.views import diff_lines, diff_words, run_csv, run_words
+from syncs.views import diff_lines, diff_words, run_words
 from syncs.views.diff_lines import Asked, Line
 from syncs.views.diff_words import Shown
-from syncs.views.run_csv import cell, guarded
+from syncs.views.run_csv import cell
 from syncs.views.runs import find
 from syncs.views.sync_facts import count_of, target_of
 
@@ -261,8 +262,8 @@ def run_diff_csv(request: TeamRequest, run: UUID) -> HttpResponseBase:
 
 
 def _csv_lines(run: Run, asked: Asked) -> Iterator[str]:
-    writer = csv.writer(run_csv.Echo())
-    yield run_csv.MARK + writer.writerow(CSV_HEAD)
+    writer = csv.writer(Echo())
+    yield MARK + writer.writerow(CSV_HEAD)
     for line in diff_lines.every(run, asked, prefix=prefix_of(run)):
         about = (line.key_text, line.match_key, GROUP_WORDS[line.told.group])
         told = [(name, change) for name, change in line.changes() if asked.name in ("", name)]

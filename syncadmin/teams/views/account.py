@@ -10,6 +10,7 @@ from django.contrib.auth.views import (
     PasswordResetConfirmView,
     PasswordResetView,
 )
+from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,6 +22,8 @@ from django.views.decorators.http import require_http_methods
 from syncadmin.teams.forms import ForgottenPasswordForm, NewPasswordForm, OwnPasswordForm, ProfileForm
 from syncadmin.teams.models import Membership, User
 
+MOST_LISTED = 200  # teams on a page; a search finds the others
+
 
 class SignedInRequest(HttpRequest):
     """What a view gets: LoginRequiredMiddleware lets nobody else through."""
@@ -30,14 +33,37 @@ class SignedInRequest(HttpRequest):
 
 def home(request: SignedInRequest) -> HttpResponse:
     """To the overview of the only team; else the teams to choose from. Staff without one go to the admin."""
-    memberships = list(
-        Membership.objects.filter(user=request.user).select_related("team").order_by("team__name", "pk")
-    )
+    memberships = list(_memberships(request)[: MOST_LISTED + 1])
     if len(memberships) == 1:
         return redirect("overview", memberships[0].team.slug)
     if not memberships and request.user.is_staff:
         return redirect("admin:index")
-    return render(request, "teams/home.html", {"memberships": memberships})
+    return _page_of_teams(request, memberships)
+
+
+def teams(request: SignedInRequest) -> HttpResponse:
+    """All teams of whoever is signed in; `q` looks for names."""
+    query = request.GET.get("q", "").strip()[:100]
+    found = _memberships(request)
+    if query:
+        found = found.filter(team__name__icontains=query)
+    return _page_of_teams(request, list(found[: MOST_LISTED + 1]), query)
+
+
+def _memberships(request: SignedInRequest) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=request.user).select_related("team").order_by("team__name", "pk")
+
+
+def _page_of_teams(request: SignedInRequest, memberships: list[Membership], query: str = "") -> HttpResponse:
+    return render(
+        request,
+        "teams/home.html",
+        {
+            "memberships": memberships[:MOST_LISTED],
+            "is_more": len(memberships) > MOST_LISTED,
+            "query": query,
+        },
+    )
 
 
 @require_http_methods(["GET", "POST"])

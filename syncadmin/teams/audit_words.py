@@ -1,0 +1,83 @@
+"""An entry of the audit log as people read it. Pure, but for the names of actions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syncadmin.teams.audit import Action
+from syncadmin.teams.models import AuditEntry
+
+_WORDS: dict[str, str] = dict(Action.choices)
+_GROUPS = {
+    "signin": "Signing in",
+    "team": "The team",
+    "member": "Members",
+    "invitation": "Invitations",
+    "connection": "Connections",
+    "source": "Sources",
+    "model": "Models",
+    "sync": "Syncs",
+    "schedule": "Schedules",
+    "guard": "Guards",
+    "run": "Runs",
+    "personal_data": "Personal data",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs between before and after; a text is empty where there was nothing."""
+
+    name: str
+    before: str
+    after: str
+
+
+def action(code: str) -> str:
+    """What was done; the code itself where a later version of the program wrote it."""
+    return str(_WORDS.get(code, code))
+
+
+def choices() -> list[tuple[str, Any]]:
+    """The actions that a team's log may hold, by what they are about, as a select shows them."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for code, words in Action.choices:
+        begin = code.partition(".")[0]
+        if begin != "installation":
+            groups.setdefault(_GROUPS.get(begin, "More"), []).append((code, str(words)))
+    return [("", "Anything"), *groups.items()]
+
+
+def changes(entry: AuditEntry) -> list[Change]:
+    """What differs between before and after; with only one of them, all of it."""
+    before, after = dict(_flat(entry.before)), dict(_flat(entry.after))
+    return [
+        Change(name, _text(before.get(name)), _text(after.get(name)))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _flat(value: Any, within: str = "") -> Iterator[tuple[str, Any]]:
+    """Objects within objects as names with dots."""
+    if not isinstance(value, Mapping):
+        if within:
+            yield within, value
+        return
+    for name, inner in value.items():
+        yield from _flat(inner, f"{within}.{name}" if within else _plain(str(name)))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,12 @@
+"""The settings of a team, below /t/<team>/settings/."""
+
+from django.urls import path
+
+from syncadmin.teams.views import audit, settings
+
+urlpatterns = [
+    path("", settings.first, name="settings"),
+    path("roles/", settings.roles, name="roles"),
+    path("audit/", audit.audit_log, name="audit_log"),
+    path("audit.csv", audit.audit_csv, name="audit_csv"),
+]
