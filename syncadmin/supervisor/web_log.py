@@ -5,7 +5,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 
-class WebLog(Logger):  # type: ignore[misc]
+class WebLog(Logger):
     """gunicorn's log, without a handler and a form of its own."""
 
     def setup(self, cfg: Any) -> None:
