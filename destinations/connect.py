@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from destinations import accounts, budget, oauth, registry
+from destinations import accounts, budget, oauth, registry, use
 from destinations.contract import Adapter, Field, Identity
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
 from destinations.gate import Gate
@@ -299,8 +299,8 @@ def _asked(connection: Connection, ask: Callable[[Adapter], T]) -> T:
 def _keep_exchanges(adapter: Adapter, connection: Connection) -> None:
     """Store what a person's test sent, and count it: it did not ask the budget."""
     rows = exchange_rows(adapter, connection, team_id=connection.team_id)
-    Exchange.objects.bulk_create(rows)
     if rows:
+        use.keep(connection.account, rows)
         limits = type(adapter).limits_for(connection.options)
         budget.spend(connection.account_id, budget.rules(connection.account, limits), len(rows))
 

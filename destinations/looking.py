@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
-from destinations import budget
+from destinations import budget, use
 from destinations.connect import Opener, adapter_of, exchange_rows, session
 from destinations.contract import Call, Found, Operation, Target
 from destinations.errors import AuthExpired, Cause, RateLimited
-from destinations.models import Connection, Exchange
+from destinations.models import Connection
 
 
 def look_up(connection: Connection, target: Target, operations: Sequence[Operation]) -> list[Found]:
@@ -65,4 +65,4 @@ def _found(
                 raise
             opener.renew(adapter)
         finally:
-            Exchange.objects.bulk_create(exchange_rows(adapter, connection, team_id=connection.team_id))
+            use.keep(connection.account, exchange_rows(adapter, connection, team_id=connection.team_id))

@@ -6,8 +6,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from destinations import accounts, budget, connect, registry
-from destinations.models import Connection, Exchange, RemoteAccount
+from destinations import accounts, budget, connect, registry, use
+from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team
 from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
@@ -158,8 +158,8 @@ class _Writer:
             for row in connect.exchange_rows(adapter, connection, team_id=connection.team_id)
         ]
         if rows:
-            Exchange.objects.bulk_create(rows)
             account = RemoteAccount.objects.get(pk=connection.account_id)
+            use.keep(account, rows)
             rules = budget.rules(account, goal.adapter.limits_for(goal.options))
             budget.spend(account.pk, rules, len(rows))
 

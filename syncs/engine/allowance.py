@@ -5,6 +5,7 @@ and an account that answered a moment ago is not asked after again.
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -12,7 +13,8 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from destinations import budget, failures
+from destinations import budget, failures, use
+from destinations.http import Sent
 from destinations.models import RemoteAccount
 from syncs.engine.calls import Rest, Stop, Way
 from syncs.engine.lease import Lease
@@ -39,6 +41,7 @@ class Allowance:
         self._account = account
         self._label = way.adapter.label
         self._rules = budget.rules(account, way.limits)
+        self._tally = use.Tally(account)
         self.gate = budget.Gate(lengths=self._rules.published)
         self._holder = str(lease.token)
         if lease.former is not None:
@@ -59,13 +62,19 @@ class Allowance:
 
     def release(self) -> None:
         """Give everything back."""
+        self._tally.write()
         budget.release(self._account.pk, self._rules, self._holder, self.gate)
 
     def beat(self) -> None:
-        """Let the budget hear, now and then, that we still hold our slots."""
+        """Let the budget hear, now and then, that we still hold our slots; and write what was counted."""
+        self._tally.beat()
         if time.monotonic() - self._beat_at >= BEAT_EVERY:
             self._beat_at = time.monotonic()
             budget.renew(self._account.pk, self._rules, self._holder)
+
+    def sent(self, exchanges: Sequence[Sent]) -> None:
+        """Requests that were made, to be counted."""
+        self._tally.add(exchanges)
 
     def landing(self, landed: SimpleQueue[T], timeout: float, in_flight: int) -> T:
         """The next that lands within `timeout` seconds; Empty where none does.

@@ -284,6 +284,7 @@ class Delivery:
                 due_at = timezone.now() + timedelta(seconds=pause)
                 settle.keep(held, self._lease, due_at=due_at, error=error, together=together)
                 self._put_back(held, due_at)
+        self._allowance.sent(exchanges)
         self._settle(settled, exchanges, together)
         return onward
 

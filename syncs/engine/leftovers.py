@@ -18,10 +18,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from destinations import connect
+from destinations import connect, use
 from destinations.contract import Outcome, Pending, Verdict
 from destinations.errors import AuthExpired, DestinationError, Misconfigured, RateLimited, Temporary
-from destinations.models import Exchange
 from syncs.engine import answers, attention, keys, ledger
 from syncs.engine.allowance import Allowance
 from syncs.engine.batches import Payload, read_outcomes
@@ -115,7 +114,7 @@ def _look(batch: Batch, lease: Lease, way: Way, allowance: Allowance, open_adapt
         seen = connect.exchange_rows(
             adapter, way.connection, team_id=batch.team_id, subject=batch.run.public_id
         )
-        Exchange.objects.bulk_create(seen)
+        use.keep(way.connection.account, seen)
         due_at += timedelta(seconds=_enter(held, answer, way, allowance))
         if not isinstance(answer, Pending | Exception):
             told = zip(journal.positions(out), cast("Sequence[Outcome]", answer), strict=True)

@@ -2,6 +2,7 @@ from syncs.models.batch import Batch, PlannedRow
 from syncs.models.dry_run import BatchDiff, LeftRows
 from syncs.models.field_mapping import FieldMapping
 from syncs.models.guards import GuardKeys, MailDomain
+from syncs.models.kept import Kept
 from syncs.models.ledger import LedgerEntry
 from syncs.models.query_model import QueryModel
 from syncs.models.rejected_row import RejectedRow
@@ -19,6 +20,7 @@ __all__ = [
     "BatchDiff",
     "FieldMapping",
     "GuardKeys",
+    "Kept",
     "LedgerEntry",
     "LeftRows",
     "MailDomain",

@@ -177,6 +177,7 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["team", "-id"], name="run_newest"),
+            models.Index(fields=["team", "created_at"], name="run_asked"),
             models.Index(fields=["team", "-served_at"], name="run_served"),
             models.Index(
                 fields=["due_at"],

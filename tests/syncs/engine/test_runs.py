@@ -2,6 +2,7 @@
 
 import pytest
 
+from destinations.models import AccountHour, Exchange
 from syncs.engine.run import AlreadyRunning, Paused, finish_here
 from syncs.models import LedgerEntry, Run, Sync
 from tests.syncs.engine.scene import (
@@ -405,3 +406,14 @@ def test_a_paused_sync_starts_no_run_of_any_kind(scene: Scene) -> None:
     with pytest.raises(AlreadyRunning) as refusal:
         scene.start()
     assert refusal.value.run == run, "what was begun goes on, and can be followed"
+
+
+def test_every_request_of_a_run_is_counted_for_its_account_by_the_hour(scene: Scene):
+    scene.rows = [person(id) for id in range(1, 30)]
+    scene.sandbox.faults.set(limit_window_next=2, retry_after=0.05)
+    AccountHour.objects.all().delete()  # the fields were listed
+    run = scene.finish()
+    hours = AccountHour.objects.filter(account=scene.connection.account)
+    sent = Exchange.objects.filter(subject=run.public_id)
+    assert sum(hour.request_count for hour in hours.all()) == sent.count() > 2
+    assert sum(hour.refused_count for hour in hours.all()) == sent.filter(status=429).count() > 0
