@@ -17,8 +17,9 @@ from destinations import accounts, budget, oauth, registry, use
 from destinations.contract import Adapter, Field, Identity
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
 from destinations.gate import Gate
-from destinations.http import HttpClient, Sent, proxies_for, session
+from destinations.http import HttpClient, Sent, proxies_for
 from destinations.models import Connection, Exchange, OAuthToken
+from syncadmin.lib import outgoing
 from syncadmin.lib.crypto import UnreadableSecret
 
 __all__ = [
@@ -37,6 +38,11 @@ __all__ = [
 
 T = TypeVar("T")
 TOKEN_CALM = 20.0  # seconds for which a token that was good is taken for good, unless it ends before
+
+
+def session(threads: int) -> requests.Session:
+    """A session for so many threads, which connects only to where this installation may."""
+    return outgoing.session(threads, networks=settings.ALLOWED_NETWORKS)
 
 
 def adapter_of(connection: Connection) -> type[Adapter]:
@@ -268,6 +274,7 @@ def _client(
         secrets=secrets,
         timeout=kind.limits_for(connection.options).timeout_seconds,
         session=session,
+        networks=settings.ALLOWED_NETWORKS,
         proxies=proxies_for(
             base_url,
             https_proxy=settings.HTTPS_PROXY,

@@ -4,6 +4,7 @@ Errors before an answer:
 
 | what                                | error, cause             | may be applied |
 |-------------------------------------|--------------------------|----------------|
+| an address not to connect to        | Misconfigured, connect   |     |
 | the name cannot be resolved         | Temporary, dns           | no  |
 | the proxy cannot be used            | Temporary, proxy         | no  |
 | … it wants a password (407)         | Misconfigured, proxy     |     |
@@ -50,6 +51,7 @@ from destinations.errors import (
     Rejected,
     Temporary,
 )
+from syncadmin.lib.outgoing import Refused, TooLarge
 
 OPERATOR = "Whoever runs this server must check"
 AGAIN = "The call is made again by itself."
@@ -77,10 +79,6 @@ class Place:
     timeout: float = 0.0
 
 
-class TooLarge(Exception):
-    """The answer has more bytes than we read."""
-
-
 def from_exception(error: Exception, place: Place) -> DestinationError:
     """The decision that a failure of requests, urllib3 or the socket asks for."""
     chain = tuple(_chain(error))
@@ -88,6 +86,9 @@ def from_exception(error: Exception, place: Place) -> DestinationError:
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
+    refused = next((link for link in chain if isinstance(link, Refused)), None)
+    if refused is not None:
+        return Misconfigured(f"No request was sent to {place.service}: {refused}", cause=Cause.CONNECT)
     untrusted = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
     if untrusted is not None:
         return _untrusted(untrusted, place)

@@ -18,7 +18,6 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
@@ -26,13 +25,13 @@ from destinations import failures
 from destinations.contract import JSON, Adapter, Reply
 from destinations.errors import AuthExpired, ContractBroken, DestinationError, RateLimited
 from destinations.gate import Gate
+from syncadmin.lib import outgoing
 from syncadmin.lib.redact import Redactor
 
 KEPT_BYTES = 1_000_000  # of a body, before compression
-MOST_BYTES = 64_000_000  # of an answer; more is no answer of an API
 CONNECT_SECONDS = 15.0
 PATIENCE = 15.0  # seconds that a call waits for the budget once its first request went
-CHUNK_BYTES = 65_536
+QUOTED_BYTES = 65_536  # of an error that is no JSON
 AGENT = "Syncadmin"
 
 
@@ -54,16 +53,6 @@ class Sent:
     reply_body: bytes
     started_at: datetime
     milliseconds: int
-
-
-def session(threads: int) -> requests.Session:
-    """A session for so many threads, which reads no environment: proxies are said per request."""
-    made = requests.Session()
-    made.trust_env = False
-    adapter = HTTPAdapter(pool_maxsize=max(1, threads), max_retries=0)
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
-    return made
 
 
 def proxies_for(
@@ -103,13 +92,15 @@ class HttpClient:
         timeout: float,
         secrets: Iterable[str] = (),
         session: requests.Session | None = None,
+        networks: outgoing.Networks = (),
         proxies: Mapping[str, str] | None = None,
         ca_bundle: str = "",
         gate: Gate | None = None,
         call_id: str = "",
         version: int = 0,
     ) -> None:
-        """`secrets` are removed from the records. Without a session each request makes its own.
+        """`secrets` are removed from the records. Without a session each request makes its own, which may
+        connect to `networks` beside public addresses.
 
         `version` is that of the token in `headers`, where it is one of several in turn.
         """
@@ -120,7 +111,7 @@ class HttpClient:
         self._headers = dict(headers)
         self._timeout = timeout
         self._redactor = Redactor(secrets)
-        self._session = session
+        self._session, self._networks = session, networks
         self._proxies = dict(proxies or {})
         self._verify: bool | str = ca_bundle or True
         self._gate = gate
@@ -177,9 +168,15 @@ class HttpClient:
             if self._session is not None:
                 self._exchange(exchange, self._session)
             else:
-                with session(threads=1) as own:
+                with outgoing.session(networks=self._networks) as own:
                     self._exchange(exchange, own)
-        except (requests.RequestException, HTTPError, OSError, failures.TooLarge) as error:
+        except (
+            requests.RequestException,
+            HTTPError,
+            OSError,
+            outgoing.Refused,
+            outgoing.TooLarge,
+        ) as error:
             # Half an answer with an error status has said enough, but to one who wants to read it.
             if exchange.status is None or exchange.status < 400 or exchange.status in read:
                 raise failures.from_exception(error, self._place) from error
@@ -199,7 +196,6 @@ class HttpClient:
 
     def _exchange(self, exchange: "_Exchange", over: requests.Session) -> None:
         """Send, and read the answer within its limits of size and time."""
-        deadline = time.monotonic() + self._timeout
         request = requests.PreparedRequest()
         request.prepare(exchange.method, exchange.url, exchange.headers, data=exchange.body or None)
         # Straight to the transport: Session.send would read a redirect's body without any limit.
@@ -212,15 +208,7 @@ class HttpClient:
         )
         with response:
             exchange.status, exchange.reply_headers = response.status_code, response.headers
-            chunks, size = [], 0
-            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > MOST_BYTES:
-                    raise failures.TooLarge
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-            exchange.reply_body = b"".join(chunks)
+            exchange.reply_body = outgoing.read(response, seconds=self._timeout)
 
     def _read(self, exchange: "_Exchange") -> JSON:
         if not exchange.reply_body and exchange.status in (204, 205):
@@ -296,7 +284,7 @@ def _read_leniently(body: bytes) -> JSON:
     try:
         return orjson.loads(body) if body else None
     except orjson.JSONDecodeError:
-        return body[:CHUNK_BYTES].decode(errors="replace")
+        return body[:QUOTED_BYTES].decode(errors="replace")
 
 
 def _host(url: str) -> str:

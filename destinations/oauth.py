@@ -25,10 +25,12 @@ from destinations.auth import OAuth
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, Temporary
 from destinations.http import proxies_for
 from destinations.models import Connection, OAuthToken
+from syncadmin.lib import outgoing
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncadmin.lib.redact import Redactor
 
 TIMEOUT = 30.0  # seconds; a lease outlasts it
+MOST_BYTES = 1_000_000  # of an answer with tokens
 LEASE = timedelta(seconds=60)
 LOOK_AGAIN = 0.2  # seconds, while another worker renews
 LIFE = 7_200  # seconds of a token whose service does not say
@@ -288,7 +290,7 @@ def _ask(connection: Connection, *, redirect: str = "", **parameters: str) -> di
             cause=Cause.SERVER,
             may_be_applied=False,
         ) from None
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, OSError, outgoing.Refused, outgoing.TooLarge) as error:
         raise failures.from_exception(error, place) from None
     except ValueError:
         raise failures.garbled(place, "is not JSON") from None
@@ -329,7 +331,7 @@ def _session(app: App, *, redirect: str = "", scope: str | None = None) -> OAuth
         redirect_uri=redirect or None,
         scope=scope,
     )
-    session.trust_env = False
+    outgoing.restrict(session, networks=settings.ALLOWED_NETWORKS, most_bytes=MOST_BYTES)
     return session
 
 

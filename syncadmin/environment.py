@@ -1,5 +1,6 @@
 """Reads the environment for `settings.py` and nobody else. A bad value is a clear error that names it."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import environ
@@ -47,6 +48,16 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 def words(name: str) -> list[str]:
     """A list from the environment, separated by commas, blanks around the words dropped."""
     return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A list of networks or single addresses from the environment, separated by commas."""
+    try:
+        return tuple(ip_network(word) for word in words(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} must be a list of networks such as 10.1.0.0/16: {error}."
+        ) from None
 
 
 def folder(name: str, default: Path) -> Path:

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from syncadmin import environment
 from syncadmin.environment import BASE_DIR
 from syncadmin.lib import logs
+from syncadmin.lib.outgoing import LOOPBACK
 
 ENV_FILE = environment.ENV_FILE
 
@@ -216,6 +217,8 @@ Q_CLUSTER = {
 HTTPS_PROXY = environment.text("HTTPS_PROXY") or environment.text("https_proxy")
 HTTP_PROXY = environment.text("HTTP_PROXY") or environment.text("http_proxy")
 NO_PROXY = environment.text("NO_PROXY") or environment.text("no_proxy")
+# Networks that destinations, sources and webhooks may be in, beside public addresses: `lib/outgoing.py`.
+ALLOWED_NETWORKS = environment.networks("ALLOWED_NETWORKS")
 CA_BUNDLE = environment.text("REQUESTS_CA_BUNDLE") or environment.text("SSL_CERT_FILE")
 
 ALLOWED_DOMAINS = frozenset(
@@ -302,6 +305,9 @@ WEB_WORKERS = environment.number("WEB_WORKERS", 2, least=1, most=64)
 SANDBOX = environment.switch("SANDBOX", default=False)
 SANDBOX_PORT = environment.number("SANDBOX_PORT", 9001, least=1, most=65535)
 STUCK_SECONDS = environment.number("STUCK_SECONDS", 20, least=1, most=3600)
+
+if DEBUG or SANDBOX:  # what is tried out is on this machine
+    ALLOWED_NETWORKS = (*ALLOWED_NETWORKS, *LOOPBACK)
 
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
 

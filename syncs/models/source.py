@@ -51,7 +51,11 @@ class Source(models.Model):
         """Opens it. UnreadableSecret as for `credentials`; KeyError for a kind that there is no more."""
         folder = settings.UPLOADS_DIR if self.kind == Upload.key else settings.FILES_DIR
         return registry.get(self.kind)(
-            self.options, self.credentials, files_dir=folder, time_zone=self.time_zone
+            self.options,
+            self.credentials,
+            files_dir=folder,
+            time_zone=self.time_zone,
+            networks=settings.ALLOWED_NETWORKS,
         )
 
     @property

@@ -18,6 +18,7 @@ from destinations import advanced
 from destinations.advanced import BadSettings
 from destinations.contract import JSON, Setting
 from syncadmin.lib.crypto import Secret
+from syncadmin.lib.outgoing import Networks
 
 Chunk: TypeAlias = list[tuple[Any, ...]]
 
@@ -123,12 +124,20 @@ class Reader(ABC):
     required: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, options: Mapping[str, JSON], secrets: Mapping[str, Secret], *, files_dir: Path, time_zone: str
+        self,
+        options: Mapping[str, JSON],
+        secrets: Mapping[str, Secret],
+        *,
+        files_dir: Path,
+        time_zone: str,
+        networks: Networks = (),
     ) -> None:
+        """`networks` may be connected to beside public addresses."""
         defaults = {s.key: s.default for s in self.settings if s.key not in self.secrets}
         self.options: dict[str, JSON] = defaults | dict(options)
         self.files_dir = files_dir
         self.time_zone = time_zone
+        self.networks = networks
         self._secrets = dict(secrets)
 
     @classmethod

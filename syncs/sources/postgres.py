@@ -3,16 +3,20 @@
 Docs:   https://www.postgresql.org/docs/current/libpq-connect.html (read 2026-11-21)
 Speed:  the next FETCH is under way while the caller works on the rows of the last: the server computes in
         the meantime, and what it sends waits in the socket. No thread is needed for that.
+Reach:  the host is looked up and checked here, and libpq is told the addresses that passed: it connects to
+        those (`hostaddr`), and proves the certificate against the name.
 Safety: the query is prepared first, by itself, so that there is exactly one statement and an error's
         position is the user's. DECLARE then takes nothing but a query, and the transaction is read-only.
 Quirk:  all settings are local to the transaction: behind PgBouncer the session is shared with others.
 """
 
 import contextlib
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +26,9 @@ from psycopg.conninfo import conninfo_to_dict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from destinations.contract import JSON, Setting
+from syncadmin.lib import outgoing
 from syncs.sources import postgres_errors, postgres_values
-from syncs.sources.base import MOST_TABLES, Checked, Column, Reader, Rows, Table
+from syncs.sources.base import MOST_TABLES, Checked, Column, Problem, Reader, Rows, SourceError, Table
 from syncs.sources.postgres_errors import Target
 from syncs.sources.postgres_session import Session
 
@@ -125,6 +130,8 @@ class Postgres(Reader):
     def _spelled_out(cls, keys: Mapping[str, JSON], faults: dict[str, str]) -> dict[str, JSON]:
         """`url` taken apart. Its text is never repeated: it may hold a password where none is expected."""
         rest = {key: value for key, value in keys.items() if key != "url"}
+        if re.search(r"[,\s]", str(rest.get("host") or "").strip()):
+            faults["host"] = "host is one name or one address, without blanks and commas."
         if not keys.get("url"):
             return rest
         try:
@@ -195,22 +202,37 @@ class Postgres(Reader):
     def _session(self, seconds: int) -> Iterator[Session]:
         """A connection of its own in a read-only transaction, ended with the block."""
         target = self._target()
+        addresses = self._addresses(target)
         with contextlib.ExitStack() as stack:
             try:
                 connection: psycopg.Connection[Any] = psycopg.connect(
                     autocommit=True,
                     context=postgres_values.ADAPTERS,
                     prepare_threshold=None,  # poolers share connections, and with them prepared statements
-                    **self._parameters(stack),
+                    **(self._parameters(stack) | addresses),
                 )
             except psycopg.Error as error:
                 raise postgres_errors.connecting(error, target) from None
-            except ValueError:  # Python looks names up by itself, and says this of impossible ones
-                raise postgres_errors.unknown_host(target) from None
             session = Session(connection, seconds)
             stack.callback(session.close)
             session.begin()
             yield session
+
+    def _addresses(self, target: Target) -> dict[str, str]:
+        """Where libpq shall connect: the host at each address of it that may be. SourceError where none."""
+        if target.host.startswith(("/", "@")):  # a socket in the file system: on this machine
+            error = outgoing.refusal(target.host, ip_address("127.0.0.1"), self.networks)
+            if error is not None:
+                raise SourceError(Problem.HOST, str(error))
+            return {}
+        try:
+            found = outgoing.resolved(target.host, target.port, self.networks)
+        except outgoing.Refused as error:
+            raise SourceError(Problem.HOST, str(error)) from None
+        except (OSError, UnicodeError):
+            raise postgres_errors.unknown_host(target) from None
+        addresses = [str(entry[4][0]) for entry in found]
+        return {"host": ",".join([target.host] * len(addresses)), "hostaddr": ",".join(addresses)}
 
     def _target(self) -> Target:
         wanted = self.options

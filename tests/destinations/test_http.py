@@ -34,6 +34,7 @@ from destinations.errors import (
 from destinations.gate import Gate
 from destinations.http import HttpClient, Sent
 from destinations.pacing import Grant
+from syncadmin.lib import outgoing
 from tests.destinations.wire import answers, listening, says
 from tests.destinations.wire import http as reply
 
@@ -74,13 +75,14 @@ class Acme(contract.Adapter):
 
 
 def client(base_url: str, **options: Any) -> HttpClient:
-    given = {"headers": {"Authorization": f"Bearer {KEY}"}, "secrets": [KEY], "timeout": 5.0, **options}
+    given = {"headers": {"Authorization": f"Bearer {KEY}"}, "secrets": [KEY], "timeout": 5.0}
+    given |= {"networks": outgoing.LOOPBACK, **options}
     return HttpClient(Acme, base_url=base_url, **given)
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with http.session(threads=2) as made:
+    with outgoing.session(2, networks=outgoing.LOOPBACK) as made:
         yield made
 
 
@@ -356,7 +358,7 @@ def test_an_answer_that_is_cut_off_or_not_json_is_garbled_and_may_have_been_appl
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr(http, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 100_000)
     flood = b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 1_000_000
     with listening(says(flood)) as line:
         error = failure(client(line.url))
@@ -365,7 +367,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch):
 
 
 def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked_to_its_end(monkeypatch):
-    monkeypatch.setattr(http, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 100_000)
     packed = zlib.compressobj(wbits=31)
     body = packed.compress(b" " * 5_000_000) + packed.flush()
     with listening(*answers(reply("200 OK", body, "Content-Encoding: gzip"))) as line:
@@ -604,3 +606,24 @@ def test_large_bodies_are_cut(monkeypatch):
         assert len(of.post("/x", ["z" * 5_000]).json[0]) == 5_000
     assert len(unpacked(kept(of).request_body)) == 1_000
     assert len(unpacked(kept(of).reply_body)) == 1_000
+
+
+# Where nothing is sent
+
+
+@pytest.mark.parametrize("base_url", ["http://169.254.169.254", "https://[fd00:ec2::254]"])
+def test_the_metadata_of_a_cloud_is_never_asked(base_url):
+    asked = client(base_url)
+    error = failure(asked)
+    assert isinstance(error, Misconfigured)
+    assert error.message.startswith("No request was sent to Acme: ")
+    assert "never connected to" in error.message
+    assert asked.exchanges[0].status is None
+
+
+def test_a_private_address_is_refused_with_the_setting_that_would_allow_it():
+    with listening(*answers(reply("200 OK", b"{}"))) as line:
+        error = failure(client(line.url, networks=()))
+    assert isinstance(error, Misconfigured)
+    assert "ALLOWED_NETWORKS" in error.message
+    assert not line.connections

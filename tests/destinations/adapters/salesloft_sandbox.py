@@ -8,6 +8,7 @@ from destinations.errors import Temporary
 from destinations.http import HttpClient
 from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.salesloft_state import Record
+from syncadmin.lib.outgoing import LOOPBACK
 from tests.destinations.adapters.salesloft_calls import call
 
 
@@ -18,6 +19,7 @@ def connect(sandbox: Salesloft, key: str = "sandbox-key", *, timeout: float = 5,
         headers={"Authorization": f"Bearer {key}"},
         timeout=timeout,
         secrets=[key],
+        networks=LOOPBACK,
     )
     return Adapter(client, {"base_url": sandbox.url, **options})
 

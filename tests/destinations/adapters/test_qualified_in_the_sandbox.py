@@ -9,6 +9,7 @@ from destinations.contract import JSON, Call, Kind, Mode, Operation, Outcome, Pe
 from destinations.errors import AuthExpired, Cause, Misconfigured, RateLimited, Temporary
 from destinations.http import HttpClient
 from destinations.sandbox.running import Sandbox, running_sandbox
+from syncadmin.lib.outgoing import LOOPBACK
 from tests.destinations.adapters.qualified_jobs import COMPANIES, LEADS, leads
 
 
@@ -25,6 +26,7 @@ def connect(sandbox: Sandbox, key: str = "sandbox-key", **options: JSON) -> Adap
         headers={"Authorization": f"Bearer {key}"},
         timeout=5,
         secrets=[key],
+        networks=LOOPBACK,
     )
     return Adapter(client, options)
 

@@ -29,6 +29,7 @@ from destinations.errors import Temporary
 from destinations.http import HttpClient
 from destinations.sandbox.running import running_service
 from destinations.sandbox.service import Service, services
+from syncadmin.lib.outgoing import LOOPBACK
 from tests.destinations import openapi
 
 SECRET = "sk-conformance-31415926535"
@@ -74,6 +75,7 @@ class Subject:
             headers={"Authorization": f"Bearer {SECRET}"},
             timeout=10,
             secrets=[SECRET],
+            networks=LOOPBACK,
         )
         return self.adapter(client, {"base_url": url, **(options or {})})
 

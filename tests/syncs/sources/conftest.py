@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from syncadmin.lib.outgoing import LOOPBACK
 from syncs.sources.duckdb import DuckDB
 from syncs.sources.postgres import Postgres
 from tests.postgres import READER, Database, Server, postgres_server  # noqa: F401
@@ -36,7 +37,7 @@ def make_postgres(tmp_path: Path) -> Callable[..., Postgres]:
 
     def make(**keys: object) -> Postgres:
         options, secrets = Postgres.from_yaml(keys)
-        return Postgres(options, secrets, files_dir=tmp_path, time_zone="UTC")
+        return Postgres(options, secrets, files_dir=tmp_path, time_zone="UTC", networks=LOOPBACK)
 
     return make
 

@@ -5,10 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from destinations.advanced import BadSettings
+from syncadmin.lib.outgoing import LOOPBACK
 from syncs.sources.base import Problem, SourceError
 from syncs.sources.postgres import Postgres
 from tests.postgres import PASSWORD, READER, STRANGER, SUPERUSER, Database, Server
@@ -172,7 +175,8 @@ def test_tls_is_used_and_proved(warehouse: Database, tmp_path: Path) -> None:
         {"sslmode": "verify-full", "sslrootcert": "authority.pem"},
     ):
         options, secrets = Postgres.from_yaml({"url": url} | keys)
-        found = Postgres(options, secrets, files_dir=tmp_path, time_zone="UTC").check()
+        reader = Postgres(options, secrets, files_dir=tmp_path, time_zone="UTC", networks=LOOPBACK)
+        found = reader.check()
         assert "over TLS" in found.message
 
 
@@ -278,3 +282,45 @@ def test_a_session_option_counts(
     database.execute("create table crm.people as select 7 as id")
     with postgres_reader(options="-c search_path=crm").read("select id from people") as rows:
         assert list(rows) == [[(7,)]]
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "fd00:ec2::254", "fe80::1"])
+def test_the_metadata_of_a_cloud_is_never_connected_to(make_postgres: MakeReader, host: str) -> None:
+    error = refusal(make_postgres(host=host, database="x", user="x"))
+    assert error.problem is Problem.HOST
+    assert "it is never connected to" in error.message
+
+
+def test_a_private_address_is_refused_with_the_setting_that_would_allow_it(warehouse: Database) -> None:
+    options, secrets = Postgres.from_yaml({"url": warehouse.url})
+    for host in ("127.0.0.1", "localhost", "10.0.0.5", "/var/run/postgresql"):
+        reader = Postgres(options | {"host": host}, secrets, files_dir=Path(), time_zone="UTC")
+        error = refusal(reader)
+        assert error.problem is Problem.HOST
+        assert "ALLOWED_NETWORKS" in error.message
+
+
+def test_a_name_that_changes_its_answer_is_connected_to_where_it_was_checked(
+    warehouse_reader: MakeReader, warehouse: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def changing(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "rebind.example":
+            asked.append(host)
+            host = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
+        return real(host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    reader = warehouse_reader(url=warehouse.url.replace("127.0.0.1", "rebind.example"))
+    assert "Connected to" in reader.check().message
+    assert len(asked) == 1
+    assert "rebind.example leads to 169.254.169.254" in refusal(reader).message
+
+
+def test_a_host_is_one_host(make_postgres: MakeReader) -> None:
+    for host in ("one,two", "one two"):
+        with pytest.raises(BadSettings) as caught:
+            make_postgres(host=host, database="x", user="x")
+        assert "one name or one address" in caught.value.faults["host"]

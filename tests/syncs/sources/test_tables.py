@@ -3,6 +3,7 @@
 import pytest
 
 from destinations.advanced import BadSettings
+from syncadmin.lib.outgoing import LOOPBACK
 from syncs.sources.base import SourceError
 from syncs.sources.duckdb import DuckDB, Upload
 from syncs.sources.postgres import Postgres
@@ -32,7 +33,7 @@ def test_postgres_lists_what_the_role_may_read(database):
     database.execute("create table crm.people (id int)")
     database.execute(f"grant usage on schema crm to {READER}; grant select on crm.people to {READER}")
     options, secrets = Postgres.from_yaml({"url": database.url})
-    reader = Postgres(options, secrets, files_dir=None, time_zone="UTC")
+    reader = Postgres(options, secrets, files_dir=None, time_zone="UTC", networks=LOOPBACK)
 
     tables = {table.name: table.sql for table in reader.tables()}
 
