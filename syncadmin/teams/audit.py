@@ -79,6 +79,9 @@ class Action(models.TextChoices):
     ALERT_CHANGED = "alert.changed", "Changed an alert"
     ALERT_REMOVED = "alert.removed", "Removed an alert"
 
+    API_TOKEN_MADE = "api_token.made", "Made an API token"
+    API_TOKEN_REVOKED = "api_token.revoked", "Took an API token back"
+
     RUN_STARTED = "run.started", "Started a run"
     RUN_CANCELLED = "run.cancelled", "Cancelled a run"
     RUN_APPROVED = "run.approved", "Approved a run"

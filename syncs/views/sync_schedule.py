@@ -94,7 +94,7 @@ def _show(request: TeamRequest, sync: Sync, form: ScheduleForm, schedule: Schedu
 
 
 def _address(request: TeamRequest, sync: Sync) -> str:
-    return request.build_absolute_uri(reverse("start_by_token", args=[sync.public_id]))
+    return request.build_absolute_uri(reverse("api_runs", args=[sync.public_id]))
 
 
 def _told(schedule: Schedule) -> str:

@@ -1,4 +1,5 @@
+from syncadmin.teams.models.api_token import ApiToken
 from syncadmin.teams.models.audit_entry import AuditEntry, TeamDeletion
 from syncadmin.teams.models.people import Membership, Team, User, UserManager
 
-__all__ = ["AuditEntry", "Membership", "Team", "TeamDeletion", "User", "UserManager"]
+__all__ = ["ApiToken", "AuditEntry", "Membership", "Team", "TeamDeletion", "User", "UserManager"]

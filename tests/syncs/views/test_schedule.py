@@ -142,8 +142,8 @@ def test_bob_sees_the_schedule_and_changes_nothing_and_charlie_finds_nothing(
 
 
 def outside(sync: Sync, secret: str = "", *, method: str = "post", run: str = "") -> Any:
-    address = reverse("run_by_token", args=[sync.public_id, run]) if run else None
-    address = address or reverse("start_by_token", args=[sync.public_id])
+    address = reverse("api_run", args=[sync.public_id, run]) if run else None
+    address = address or reverse("api_runs", args=[sync.public_id])
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     return getattr(Client(enforce_csrf_checks=True), method)(address, headers=headers)
 
@@ -179,7 +179,8 @@ def test_who_has_no_token_or_another_syncs_learns_nothing(sync: Sync, secret: st
     answers = [outside(sync), outside(sync, "wrong"), outside(other, secret), outside(gone, secret)]
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.content for answer in answers}) == 1
-    assert outside(sync, secret, method="get").status_code == 405
+    assert outside(sync, secret, method="get").status_code == 401, "it lists no runs"
+    assert outside(sync, secret, method="put").status_code == 405
     assert Run.objects.count() == 1
 
 
