@@ -5,6 +5,7 @@ key is only ever compared within one sync, a fingerprint only with the same key'
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import orjson
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_digest
@@ -17,6 +18,19 @@ _SIGN = 1 << 63  # taken from 64 bits, so that databases can store them as signe
 def compound(texts: Sequence[str | None]) -> str:
     """The canonical text of a primary key of several columns."""
     return orjson.dumps(texts).decode()
+
+
+def typed_key(line: str, columns: Sequence[str]) -> str | None:
+    """The key as rows are known by it. Several columns: values with commas between, or a JSON list."""
+    if len(columns) == 1:
+        return line
+    values: Any = [value.strip() for value in line.split(",")]
+    if line.startswith("["):
+        try:
+            values = [value if value is None else str(value) for value in orjson.loads(line)]
+        except (orjson.JSONDecodeError, TypeError):
+            return None
+    return compound(values) if len(values) == len(columns) else None
 
 
 def row_key(key_text: str) -> bytes:

@@ -1,12 +1,10 @@
 """What the pages about syncs ask for, but for the mapping (see `sync_rows.py`)."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from django import forms
 
-from syncs.engine.keys import compound
+from syncs.engine.keys import typed_key
 from syncs.models import Sync
 
 TEST_ROWS = 10
@@ -70,16 +68,3 @@ class TestForm(forms.Form):
             else:
                 found.append(key)
         return cleaned | {"keys": list(dict.fromkeys(found))}
-
-
-def typed_key(line: str, columns: Sequence[str]) -> str | None:
-    """The key as rows are known by it. Several columns: values with commas between, or a JSON list."""
-    if len(columns) == 1:
-        return line
-    values: Any = [value.strip() for value in line.split(",")]
-    if line.startswith("["):
-        try:
-            values = [value if value is None else str(value) for value in orjson.loads(line)]
-        except (orjson.JSONDecodeError, TypeError):
-            return None
-    return compound(values) if len(values) == len(columns) else None

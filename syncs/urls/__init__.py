@@ -12,4 +12,5 @@ urlpatterns = [
     path("syncs/", include("syncs.urls.syncs")),
     path("syncs/", include("syncs.urls.guards")),
     path("runs/", include("syncs.urls.runs")),
+    path("people/", include("syncs.urls.people")),
 ]

@@ -1,6 +1,5 @@
 """Rows of a run that were planned: which arrived, and which still wait. Read from its batches."""
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +11,9 @@ from django.db.models.expressions import Combinable
 
 from destinations.contract import JSON
 from syncadmin.lib.paging import A_PAGE
-from syncs.engine.batches import Payload, Settled, read_outcomes
+from syncs.engine.batches import BROKEN, Payload, Settled, read_outcomes
 from syncs.engine.settle import failed_owners
 from syncs.models import Batch, Run
-
-_BROKEN = (zlib.error, ValueError, KeyError, TypeError, IndexError)
 
 Place: TypeAlias = tuple[int, int]  # a batch's number and the position in it
 Fits: TypeAlias = Callable[[Batch, Payload, Settled | None], Sequence[int]]  # the positions that are meant
@@ -83,7 +80,7 @@ def one(run: Run, place: Place) -> tuple[Sent, Batch] | None:
         return None
     try:
         return _sent(batch, Payload(bytes(batch.payload)), _settled(batch), at), batch
-    except _BROKEN:
+    except BROKEN:
         return None
 
 
@@ -128,7 +125,7 @@ def _from(
                 place = (batch.number, at)
                 if start is None or (place < start if back else place > start):
                     yield _sent(batch, payload, settled, at)
-        except _BROKEN:  # written by another version: the rest can be read all the same
+        except BROKEN:  # written by another version: the rest can be read all the same
             continue
 
 

@@ -11,7 +11,7 @@ from destinations.errors import Misconfigured
 from syncadmin.lib.shown import counted
 from syncs.engine.keys import companion_key, row_key
 from syncs.engine.lease import LASTS, RENEW_EVERY
-from syncs.models import LedgerEntry, RejectedRow, Run, WorkerBeat
+from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WorkerBeat
 from syncs.views.run_groups import GUARD
 
 UNSERVED = timedelta(seconds=60)
@@ -155,10 +155,15 @@ def next_try(row: RejectedRow, entry: LedgerEntry | None) -> str:
         return "Every run looks at it again; it is sent as soon as it is right."
     if entry is None or entry.refused_fingerprint is None:
         return "The next run sends it again."
+    return next_of_refused(entry, row.sync)
+
+
+def next_of_refused(entry: LedgerEntry, sync: Sync) -> str:
+    """When what the destination refused is tried again."""
     unless = "unless the row or the mapping changes before, or somebody sends it again here"
     if entry.next_try_at is not None and entry.next_try_at > timezone.now():
         at = timezone.localtime(entry.next_try_at)
         return f"The first run after {at:%-d %B %Y, %H:%M} {at.tzname()} tries it again, {unless}."
-    if entry.next_try_run is not None and entry.next_try_run > row.sync.last_run_number + 1:
+    if entry.next_try_run is not None and entry.next_try_run > sync.last_run_number + 1:
         return f"Run #{entry.next_try_run} tries it again, {unless}."
     return "The next run sends it again."

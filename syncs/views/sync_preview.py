@@ -21,10 +21,10 @@ from syncs.engine.diff import Change
 from syncs.engine.ground import shape_of, told_next, way_of
 from syncs.engine.guard_supplies import guarded_by
 from syncs.engine.guards import Guards
+from syncs.engine.keys import typed_key
 from syncs.engine.mapping import Mapper, MappingBroken
 from syncs.engine.plain import jsonable
 from syncs.engine.preview import BY_RUN, CLEARED, LEFT, OfField, Preview, ledger_keys_of, preview
-from syncs.forms.syncs import typed_key
 from syncs.models import FieldMapping, LedgerEntry, QueryModel, Sync
 from syncs.views import diff_words, one_row, sync_save
 from syncs.views.diff_words import Shown, text_of

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.models import Exchange
 from syncadmin.lib.shown import pretty_text, short
 from syncadmin.teams.access import Role, TeamRequest
-from syncs.forms.syncs import typed_key
+from syncs.engine.keys import typed_key
 from syncs.models import RejectedRow, Run, Sync
 from syncs.views import run_sent, run_words
 from syncs.views.run_wire import LONGEST

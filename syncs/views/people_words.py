@@ -1,0 +1,308 @@
+"""Where a person is, in words: one plain sentence, who must act, what comes next."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from destinations.connect import adapter_of
+from destinations.errors import Misconfigured
+from syncadmin.lib.shown import counted
+from syncs.engine.guard_words import listed
+from syncs.engine.standing import IS_THERE, MOVES, NEEDS_SOMEBODY, OfSync, Standing, State
+from syncs.engine.whereabouts import Whereabouts
+from syncs.models import RejectedRow, Run
+from syncs.views.run_groups import GUARD
+from syncs.views.run_words import Place, next_of_refused, next_try
+
+ITSELF = "Nobody: it goes on by itself"
+EDITOR = RejectedRow.Who.EDITOR.label
+# What a state is called where there is room for a word or two, and the badge's colour.
+BADGES: dict[State, tuple[str, str]] = {
+    State.REFUSED: ("Refused", "bad"),
+    State.INVALID: ("Stopped for its data", "warn"),
+    State.IN_DOUBT: ("In doubt", "warn"),
+    State.UNSENT: ("Not sent", "warn"),
+    State.LEFT_BEHIND: ("Left behind", "warn"),
+    State.HELD_BACK: ("Held back", ""),
+    State.SENDING: ("On its way", "busy"),
+    State.WAITING: ("Waiting", "busy"),
+    State.ASKED_FOR: ("Waiting", "busy"),
+    State.NEW_THERE: ("Arrived", "good"),
+    State.THERE: ("Arrived", "good"),
+    State.GONE: ("Not sent", ""),
+}
+STOPPED_BY = {
+    Run.StoppedBy.SIGN_IN: "An admin: the destination needs a new sign-in",
+    Run.StoppedBy.DESTINATION: RejectedRow.Who.ADMIN.label,
+    Run.StoppedBy.SOURCE: "Whoever looks after the source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row's standing in words. `reason` is what was found or answered, `next` what comes by itself."""
+
+    standing: Standing
+    place: Place
+    sentence: str
+    badge: str
+    tone: str
+    who: str
+    next: str
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def tells_failure(self) -> bool:
+        """Whether the last time that it did not arrive still matters."""
+        return self.standing.state not in {State.THERE, State.NEW_THERE}
+
+    @property
+    def can_be_sent(self) -> bool:
+        """Whether a run of this row alone may do some good."""
+        return bool(self.standing.key_text) and self.standing.state not in {*MOVES, State.LEFT_BEHIND}
+
+
+def tell(standing: Standing) -> Told:
+    """What is true of the row now."""
+    place = _place_of(standing)
+    badge, tone = BADGES[standing.state]
+    said = _sentence(standing, place.destination)
+    if standing.part and said.startswith("It "):
+        said = f"The {place.object.lower()} {said.removeprefix('It ')}"
+    return Told(
+        standing,
+        place,
+        said,
+        badge,
+        tone,
+        _who(standing),
+        _next(standing),
+        _reason(standing),
+        _notes(standing, place.destination),
+    )
+
+
+def when(at: datetime | None) -> str:
+    """A time as it stands in a sentence: "3 November 2026, 14:02 CET"."""
+    if at is None:
+        return "a day that is not known any more"
+    local = timezone.localtime(at)
+    return f"{local:%-d %B %Y, %H:%M} {local.tzname()}"
+
+
+# The sentence
+
+
+def _sentence(standing: Standing, there: str) -> str:
+    entry, failed, newest = standing.entry, standing.failed, standing.of.newest
+    number = newest.number if newest is not None else 0
+    sent_at = entry.accepted_at if entry is not None else None
+    match standing.state:
+        case State.REFUSED:
+            if failed is None:
+                return f"{there} refused it, and it waits to be tried again."
+            if failed.problem == "gave_up":
+                return f"It was not taken: sending it failed on {when(failed.created_at)}."
+            return f"{there} refused it on {when(failed.created_at)}."
+        case State.INVALID if failed is not None:
+            return f"It was not sent: run #{failed.run.number} stopped it for its data."
+        case State.HELD_BACK if failed is not None:
+            if failed.problem == GUARD:
+                return f"It is held back by the guard “{failed.field}”."
+            return "It is held back: an equal row is sent in its place."
+        case State.IN_DOUBT:
+            at = f" on {when(failed.created_at)}" if failed is not None else ""
+            return f"It was sent{at}, and nobody knows whether {there} took it."
+        case State.UNSENT:
+            ended = "was cancelled" if newest and newest.status == Run.Status.CANCELLED else "stopped"
+            return f"It was not sent: run #{number} {ended} before its turn."
+        case State.LEFT_BEHIND:
+            return f"It stayed behind in {there}: its row is known as {standing.match_key or 'another'} now."
+        case State.SENDING:
+            return f"It is on its way to {there} right now, in run #{number}."
+        case State.WAITING:
+            return f"It waits in run #{number}, which is under way."
+        case State.ASKED_FOR:
+            return f"Run #{number} was started for it and is about to look at it."
+        case State.NEW_THERE:
+            return f"It arrived in {there} just now, in run #{number}, which still goes on."
+        case State.THERE if entry is not None:
+            last = standing.of.last
+            if last is not None and last.number > entry.run_number:
+                return (
+                    f"It is in {there} as it was sent on {when(sent_at)}; no run since had anything new to "
+                    "send of it."
+                )
+            return f"It arrived in {there} on {when(sent_at)}, in run #{entry.run_number}."
+    return _gone(standing)
+
+
+def _gone(standing: Standing) -> str:
+    failed, last = standing.failed, standing.of.last
+    if failed is None:
+        return "It was never sent."
+    was = "held it back" if failed.stage == RejectedRow.Stage.HELD_BACK else "stopped it for its data"
+    since = f"run #{last.number}" if last is not None else "a later run"
+    return (
+        f"It was never sent: run #{failed.run.number} {was} on {when(failed.created_at)}, and {since} "
+        "did not meet it any more."
+    )
+
+
+def _reason(standing: Standing) -> str:
+    if standing.state == State.LEFT_BEHIND:
+        return standing.left_behind.reason if standing.left_behind is not None else ""
+    if standing.state in (State.UNSENT, State.SENDING, State.WAITING):
+        run = standing.of.newest
+        return (run.stop_reason or run.waits_for) if run is not None else ""
+    tells = (State.REFUSED, State.INVALID, State.HELD_BACK, State.IN_DOUBT)
+    return standing.failed.reason if standing.failed is not None and standing.state in tells else ""
+
+
+# Who, and what next
+
+
+def _who(standing: Standing) -> str:
+    failed = standing.failed
+    match standing.state:
+        case State.THERE:
+            return "Nobody"
+        case State.UNSENT:
+            run = standing.of.newest
+            if run is None or run.status == Run.Status.CANCELLED:
+                return "Nobody: the next run sends it"
+            return STOPPED_BY.get(Run.StoppedBy(run.stopped_by), EDITOR) if run.stopped_by else EDITOR
+        case State.LEFT_BEHIND:
+            return RejectedRow.Who.ADMIN.label
+        case State.HELD_BACK:
+            if failed is not None and failed.problem == GUARD:
+                return "Nobody, unless it should be sent: then whoever edits the sync changes the guard"
+            return "Nobody"
+        case state if state in MOVES:
+            return ITSELF
+        case State.GONE:
+            return "Nobody, unless it should be sent: then look whether the source still has it"
+    return failed.get_who_display() if failed is not None else EDITOR
+
+
+def _next(standing: Standing) -> str:
+    failed, entry, of = standing.failed, standing.entry, standing.of
+    said = ""
+    match standing.state:
+        case State.REFUSED | State.INVALID | State.HELD_BACK | State.IN_DOUBT:
+            if failed is not None:
+                said = next_try(failed, entry)
+            elif entry is not None and entry.refused_fingerprint is not None:
+                said = next_of_refused(entry, standing.sync)
+            else:
+                said = "The next run sends it again."
+        case State.UNSENT:
+            said = "The next run sends it."
+        case State.WAITING:
+            planned = standing.planned
+            if planned is not None and planned.batch.due_at > timezone.now():
+                return f"Not before {when(planned.batch.due_at)}."
+            return "It goes in its turn."
+        case State.THERE:
+            said = "It is sent again as soon as it changes."
+        case State.GONE:
+            said = "A run sends it once the model returns it and nothing speaks against it."
+        case _:
+            return ""
+    return f"{said} {next_run(of)}".strip()
+
+
+def next_run(of: OfSync) -> str:
+    """When the sync runs next, or why it does not."""
+    if of.active is not None:
+        return f"Run #{of.active.number} is under way."
+    if of.sync.paused:
+        return "The sync is paused: whoever edits it must resume it first."
+    if of.next_at is not None:
+        return f"The next run is due on {when(of.next_at)}."
+    return "The sync runs when somebody starts it."
+
+
+def _notes(standing: Standing, there: str) -> list[str]:
+    """What else is true, and would be missed."""
+    notes, entry, stopped = [], standing.entry, standing.of.stopped
+    if standing.state not in IS_THERE and standing.is_elsewhere_too and entry is not None:
+        notes.append(f"What was sent on {when(entry.accepted_at)} is what {there} has of it.")
+    if standing.left_behind is not None and not standing.is_asked_by_former_key:
+        notes.append(standing.left_behind.reason)
+    if standing.state in (State.THERE, State.GONE) and standing.of.unlisted_guards:
+        notes.append(_unlisted(standing.of))
+    if stopped is not None and standing.state is not State.UNSENT:
+        ended = "was cancelled" if stopped.status == Run.Status.CANCELLED else "stopped"
+        notes.append(f"The sync's last run, #{stopped.number}, {ended}. {stopped.stop_reason}".strip())
+    return notes
+
+
+def _unlisted(of: OfSync) -> str:
+    names = listed(f"“{name}”" for name in of.unlisted_guards)
+    number = of.last.number if of.last is not None else 0
+    return (
+        f"In run #{number} {names} held back more rows than are listed; it may be among them. A look in the "
+        "source tells."
+    )
+
+
+def of_elsewhere(of: OfSync) -> str:
+    """Why a sync may know nothing of somebody, where its state tells; else empty."""
+    if of.newest is None:
+        return "It has not run yet" + (", and is paused." if of.sync.paused else ".")
+    if of.active is not None:
+        return f"Run #{of.active.number} is under way."
+    if of.stopped is not None and of.stopped.status == Run.Status.STOPPED:
+        return f"Its last run, #{of.stopped.number}, stopped."
+    if of.unlisted_guards:
+        return _unlisted(of)
+    if of.last is None:
+        return "It has not run over all rows yet."
+    return "It is paused." if of.sync.paused else ""
+
+
+# All of it
+
+
+def headline(found: Whereabouts, told: Sequence[Told]) -> str:
+    """One sentence for everything that was found."""
+    if not told:
+        return "No sync has ever met it." if found.elsewhere else "There is no sync yet to look through."
+    rest = counted(len(found.elsewhere), "other sync knows", "other syncs know")
+    rest = f" {rest} nothing of it." if found.elsewhere else ""
+    if len(told) == 1:
+        return f"{told[0].sentence}{rest}"
+    groups = (
+        ("needs attention in", NEEDS_SOMEBODY),
+        ("is held back in", (State.HELD_BACK,)),
+        ("is on its way in", tuple(state for state in MOVES if state not in IS_THERE)),
+        ("arrived by", IS_THERE),
+        ("was stopped once in", (State.GONE,)),
+    )
+    parts = [
+        f"{words} {names}"
+        for words, states in groups
+        if (names := _names(one for one in told if one.standing.state in states))
+    ]
+    return f"It {listed(parts)}.{rest}"
+
+
+def _names(told: Iterable[Told]) -> str:
+    names = list(dict.fromkeys(one.standing.sync.name for one in told))
+    return listed(names, most=3) if len(names) <= 3 else counted(len(names), "sync")
+
+
+def _place_of(standing: Standing) -> Place:
+    """Where its record is: of a companion, the object that goes along."""
+    sync = standing.sync
+    try:
+        adapter = adapter_of(sync.connection)
+        target = adapter.object(sync.object_key)
+    except (Misconfigured, KeyError):  # an adapter that this installation has no more
+        return Place(sync.connection.destination, sync.object_key)
+    label = target.companion.label if standing.part and target.companion is not None else target.label
+    return Place(adapter.label, label, target.note)
