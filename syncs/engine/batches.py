@@ -193,11 +193,6 @@ class Payload:
     def __len__(self) -> int:
         return len(self._read.texts)
 
-    def holds(self, marks: Iterable[bytes]) -> bool:
-        """Whether one of these pieces of JSON is in it: much quicker than to read it."""
-        plain = zlib.decompress(self._packed)
-        return any(mark in plain for mark in marks)
-
     @property
     def constants(self) -> Mapping[str, JSON]:
         """The fields that the run itself fills, as on the wire: the same in all records."""

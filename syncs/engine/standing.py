@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from destinations.contract import Verdict
 from syncs.engine.guard_watch import MOST_LISTED, PROBLEM
-from syncs.models import Batch, LedgerEntry, RejectedRow, Run, Sync
+from syncs.models import Batch, LedgerEntry, RejectedRow, Run, Sync, WaitingRetry
 
 Stage = RejectedRow.Stage
 
@@ -31,6 +31,11 @@ class State(StrEnum):
 NEEDS_SOMEBODY = (State.REFUSED, State.INVALID, State.IN_DOUBT, State.UNSENT, State.LEFT_BEHIND)
 MOVES = (State.SENDING, State.WAITING, State.ASKED_FOR, State.NEW_THERE)
 IS_THERE = (State.THERE, State.NEW_THERE)
+_OPEN = {
+    Stage.INVALID: State.INVALID,
+    Stage.REJECTED: State.REFUSED,
+    Stage.IN_DOUBT: State.IN_DOUBT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,14 @@ class OfSync:
     """What is known of a sync, whatever the row. Runs that only tried things are left out.
 
     `last` is the newest run over all rows that came to its end, `newest` the newest of any kind; `next_at`
-    when its schedule starts it next.
+    when its schedule starts it next; `wish` holds rows that are sent again as soon as a run has ended.
     """
 
     sync: Sync
     newest: Run | None = None
     last: Run | None = None
     next_at: datetime | None = None
+    wish: WaitingRetry | None = None
 
     @property
     def active(self) -> Run | None:
@@ -110,6 +116,8 @@ class Standing:
                 return State.UNSENT
             is_out = planned.batch.status == Batch.Status.SENDING
             return State.SENDING if is_out else State.WAITING
+        if self.is_wished_for:
+            return State.ASKED_FOR
         if active is None:
             return None
         if planned is not None and planned.verdict is Verdict.ACCEPTED:
@@ -125,15 +133,9 @@ class Standing:
             return State.LEFT_BEHIND
         if failed is None or failed.run.number <= self.accepted_in:
             return None
-        match failed.stage:
-            case Stage.INVALID | Stage.HELD_BACK:
-                if not self._was_met_since(failed):
-                    return State.INVALID if failed.stage == Stage.INVALID else State.HELD_BACK
-            case Stage.REJECTED:
-                return State.REFUSED
-            case Stage.IN_DOUBT:
-                return State.IN_DOUBT
-        return None
+        if failed.stage == Stage.HELD_BACK:
+            return None if self._was_met_since(failed) else State.HELD_BACK
+        return _OPEN.get(Stage(failed.stage)) if failed.is_open else None
 
     def _was_met_since(self, failed: RejectedRow) -> bool:
         """Whether a later run over all rows had nothing against it. Of a guard it keeps the first rows."""
@@ -146,11 +148,18 @@ class Standing:
         entry = self.entry
         if entry is None:
             return State.GONE
-        if entry.refused_fingerprint is not None:
+        is_over = self.failed is not None and not self.failed.is_open
+        if entry.refused_fingerprint is not None and not is_over:
             return State.REFUSED
         if entry.fingerprint is not None:
             return State.THERE
         return State.IN_DOUBT if entry.settles_at is not None else State.GONE
+
+    @property
+    def is_wished_for(self) -> bool:
+        """Whether a run of it begins as soon as the one that is going on has ended."""
+        wish = self.of.wish
+        return wish is not None and self.part == 0 and self.key_text in wish.keys
 
     @property
     def accepted_in(self) -> int:

@@ -5,6 +5,7 @@ rows that did not arrive by upsert key within the team and by primary key within
 primary key. Former generations are left out: their syncs send every row anew.
 """
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from syncs.engine.batches import BROKEN, Payload, Settled, read_outcomes
 from syncs.engine.keys import ledger_key, row_key, typed_key
 from syncs.engine.spellings import beginnings, spellings
 from syncs.engine.standing import MOVES, OfSync, Planned, Standing, State
-from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncSchedule
+from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync, SyncSchedule, WaitingRetry
 
 MOST = 100  # rows that are told of
 CANDIDATES = 20
@@ -60,8 +61,7 @@ def find(team: Team, text: str, *, also: Run | None = None) -> Whereabouts:
     found = Whereabouts(forms)
     search = _Search(team, forms, {pk: one.sync for pk, one in syncs.items()})
     search.by_key()
-    if also is not None and also.sync_id in syncs:
-        search.places |= {(also.sync_id, 0, key): None for key in also.keys or ()}
+    search.by_wishes(syncs.values(), also)
     found.unread = search.by_plans([one.newest for one in syncs.values() if one.newest is not None])
     search.complete()
     standings = [
@@ -114,9 +114,11 @@ def _syncs(team: Team) -> dict[int, OfSync]:
     wanted = {pk for sync in syncs for pk in (sync.newest_run, sync.last_run) if pk}
     runs = Run.objects.defer("notes", "diff").in_bulk(wanted)
     due = dict(SyncSchedule.objects.filter(team=team).values_list("sync_id", "next_at"))
+    wishes = {wish.sync_id: wish for wish in WaitingRetry.objects.filter(team=team)}
     found = {}
     for sync in syncs:
-        one = OfSync(sync, runs.get(sync.newest_run), runs.get(sync.last_run), due.get(sync.pk))
+        newest_run, last_run = runs.get(sync.newest_run), runs.get(sync.last_run)
+        one = OfSync(sync, newest_run, last_run, due.get(sync.pk), wishes.get(sync.pk))
         for run in filter(None, (one.newest, one.last)):
             run.sync = sync
         found[sync.pk] = one
@@ -145,6 +147,15 @@ class _Search:
         self._take_entries(of_team.filter(match_key__in=self.forms))
         self._take_entries(self._entries(map(row_key, self._typed_keys)))
         self._take_failed(RejectedRow.objects.filter(team=self.team, match_key__in=self.forms))
+
+    def by_wishes(self, syncs: Iterable[OfSync], also: Run | None) -> None:
+        """Rows that somebody asked to send; and all that the run `also` was started for."""
+        typed = set(self._typed_keys)
+        for of in syncs:
+            asked_for = {*(of.wish.keys if of.wish else ()), *((of.active.keys or ()) if of.active else ())}
+            self.places |= {(of.sync.pk, 0, key): None for key in typed & asked_for}
+        if also is not None and also.sync_id in self.syncs:
+            self.places |= {(also.sync_id, 0, key): None for key in also.keys or ()}
 
     def by_plans(self, newest: Sequence[Run]) -> list[Run]:
         """Rows of plans that are not all sent: no index tells their upsert keys. Returns runs left out."""
@@ -221,10 +232,12 @@ class _Search:
                 kept[place] = row
 
     def _take_planned(self, run: Run, batch: Batch, marks: Sequence[bytes]) -> None:
-        payload = Payload(bytes(batch.payload))
+        packed = bytes(batch.payload)
         try:
-            if not payload.holds(marks):
+            plain = zlib.decompress(packed)
+            if not any(mark in plain for mark in marks):  # much quicker than to read it
                 return
+            payload = Payload(packed)
             rows = payload.columns(range(len(payload)))
         except BROKEN:  # written by another version
             return

@@ -21,13 +21,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncadmin.teams.models import Team
+from syncadmin.teams.models import Team, User
 from syncs.engine import run as engine
+from syncs.engine.again import send_again
 from syncs.engine.whereabouts import candidates, find
 from syncs.forms.people import FindForm
 from syncs.models import QueryModel, RejectedRow, Run, Sync
 from syncs.views import people_source, people_words, run_words
-from syncs.views.runs import already_running
 from syncs.views.sync_sent import what_became
 
 P = ParamSpec("P")
@@ -118,16 +118,29 @@ def person_send(request: TeamRequest, ref: str, text: str) -> HttpResponse:
     sync = get_object_or_404(Sync, team=request.team, public_id=wanted)
     trigger = Run.Trigger.RETRY if "again" in request.POST else Run.Trigger.MANUAL
     try:
-        run = engine.start(sync, trigger=trigger, started_by=request.user, keys=[key], full=True)
+        run = _send(sync, request.user, key, trigger)
     except engine.Paused as paused:
         messages.error(request, str(paused))
         return redirect(here)
-    except engine.AlreadyRunning as busy:
-        if busy.run.keys != [key] or busy.run.dry_run:
-            messages.error(request, already_running(request.team, busy.run, "send the row"))
-            return redirect(here)
-        run = busy.run  # pressed twice
+    if run is None:
+        said = (
+            "A run of this sync is going on. As soon as it ends, another one looks at the row, and sends it "
+            "unless it is there as it is."
+        )
+        messages.success(request, said)
+        return redirect(here)
     return redirect(f"{here}?{urlencode({'run': str(run.public_id)})}")
+
+
+def _send(sync: Sync, user: User, key: str, trigger: Run.Trigger) -> Run | None:
+    """The run of the row; None where it has to wait for another to end. Paused where the sync is."""
+    try:
+        return engine.start(sync, trigger=trigger, started_by=user, keys=[key], full=True)
+    except engine.AlreadyRunning as busy:
+        if busy.run.keys == [key] and not busy.run.dry_run:
+            return busy.run  # pressed twice
+    started = send_again(sync, asked_by=user, keys=[key])
+    return started if isinstance(started, Run) else None
 
 
 def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:

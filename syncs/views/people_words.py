@@ -125,6 +125,8 @@ def _sentence(standing: Standing, there: str) -> str:
             return f"It is on its way to {there} right now, in run #{number}."
         case State.WAITING:
             return f"It waits in run #{number}, which is under way."
+        case State.ASKED_FOR if standing.is_wished_for:
+            return f"It is sent again as soon as run #{number} has ended."
         case State.ASKED_FOR:
             return f"Run #{number} was started for it and is about to look at it."
         case State.NEW_THERE:

@@ -9,14 +9,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from syncadmin.lib import paging
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncadmin.teams.models import Team
 from syncs.engine import run as engine
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
 from syncs.models import RejectedRow, Run, Sync
@@ -157,7 +155,16 @@ def _start(request: TeamRequest, sync: Sync, keys: list[str] | None, *, otherwis
         messages.error(request, str(paused))
         return redirect(otherwise)
     except engine.AlreadyRunning as busy:
-        messages.error(request, already_running(request.team, busy.run, "send the rows again"))
+        where = reverse("run", args=[request.team.slug, busy.run.public_id])
+        messages.error(
+            request,
+            format_html(
+                'Nothing was started: <a href="{}">run #{}</a> of this sync is going on. Wait for its end, '
+                "or cancel it, then send the rows again.",
+                where,
+                busy.run.number,
+            ),
+        )
         return redirect(otherwise)
     if keys is None:
         said = (
@@ -168,17 +175,6 @@ def _start(request: TeamRequest, sync: Sync, keys: list[str] | None, *, otherwis
         said = f"Run #{started.number} was started to send {counted(len(keys), 'row')} again."
     messages.success(request, said)
     return redirect("run", request.team.slug, started.public_id)
-
-
-def already_running(team: Team, run: Run, then: str) -> SafeString:
-    """Why no other run was started, and what to do."""
-    return format_html(
-        'Nothing was started: <a href="{}">run #{}</a> of this sync is going on. Wait for its end, or cancel '
-        "it, then {}.",
-        reverse("run", args=[team.slug, run.public_id]),
-        run.number,
-        then,
-    )
 
 
 def back_to(request: TeamRequest, run: Run) -> str:

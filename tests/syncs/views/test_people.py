@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from syncadmin.teams.models import Team, User
 from syncs.engine.run import finish_here, start
-from syncs.models import Run, Sync
+from syncs.models import Run, Sync, WaitingRetry
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, make_sync, person, plan_only, set_mapping
 from tests.syncs.engine.test_guarded_runs import ONLY_VPS, guard
@@ -178,7 +178,7 @@ def test_send_now_sends_the_row_and_the_page_tells_what_became_of_it(as_alice: C
     assert "It arrived in Qualified" in text(done) and 'hx-get="' not in done.content.decode()
 
 
-def test_a_run_that_goes_on_or_a_paused_sync_is_told_instead_of_sending(
+def test_while_a_run_goes_on_the_wish_waits_and_a_paused_sync_is_told(
     as_alice: Client,
     scene: Scene,  # noqa: F811
 ) -> None:
@@ -186,9 +186,11 @@ def test_a_run_that_goes_on_or_a_paused_sync_is_told_instead_of_sending(
     page = ask(as_alice, "1")
     run = scene.start()
     told = as_alice.get(send(as_alice, page, scene.sync, "1")["Location"])
-    assert "Nothing was started: run #1 of this sync is going on." in text(told)
+    assert "A run of this sync is going on. As soon as it ends, another one looks at the row" in text(told)
+    assert "It is sent again as soon as run #1 has ended." in text(told)
 
     finish_here(run)
+    WaitingRetry.objects.all().delete()
     Sync.objects.update(paused=True)
     told = as_alice.get(send(as_alice, page, scene.sync, "1")["Location"])
     assert "leads is paused. Resume it" in text(told)
