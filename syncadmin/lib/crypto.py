@@ -7,6 +7,11 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+_UNREADABLE = (
+    "A stored credential cannot be read with the configured ENCRYPTION_KEYS. "
+    "An operator must add the key that it was saved with, or enter the credential again."
+)
+
 
 class UnreadableSecret(Exception):
     """The stored secret was encrypted with a key that is no longer configured."""
@@ -32,7 +37,8 @@ class Vault:
     """Encrypts with the first key, reads with any of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        fernets = [Fernet(key) for key in keys]
+        self._newest, self._fernet = fernets[0], MultiFernet(fernets)
 
     def seal(self, secrets: dict[str, Secret]) -> str:
         plain = json.dumps({name: secret.reveal() for name, secret in secrets.items()})
@@ -45,8 +51,17 @@ class Vault:
         try:
             plain: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken:
-            raise UnreadableSecret(
-                "A stored credential cannot be read with the configured ENCRYPTION_KEYS. "
-                "An operator must add the key that it was saved with, or enter the credential again."
-            ) from None
+            raise UnreadableSecret(_UNREADABLE) from None
         return {name: Secret(value) for name, value in plain.items()}
+
+    def sealed_anew(self, sealed: str) -> str | None:
+        """The same secrets, sealed with the first key; None where they are. UnreadableSecret as in `open`."""
+        try:
+            self._newest.decrypt(sealed.encode())
+            return None
+        except InvalidToken:
+            pass
+        try:
+            return self._fernet.rotate(sealed.encode()).decode()
+        except InvalidToken:
+            raise UnreadableSecret(_UNREADABLE) from None
