@@ -37,6 +37,7 @@ class Can(Enum):
     SOURCES = "Add, change and remove sources, with their credentials", Role.ADMIN
     CONNECT = "Add, change and remove connections, with their credentials", Role.ADMIN
     MEMBERS = "Invite people, change their roles and remove them, up to the role admin", Role.ADMIN
+    TOKENS = "Make API tokens, and take them back", Role.ADMIN
     AUDIT = "Read and download the audit log", Role.ADMIN
     OWN = "Make and unmake owners, rename the team, hand it over", Role.OWNER
 

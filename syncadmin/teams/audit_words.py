@@ -20,6 +20,7 @@ _GROUPS = {
     "sync": "Syncs",
     "schedule": "Schedules",
     "guard": "Guards",
+    "api_token": "API tokens",
     "run": "Runs",
     "personal_data": "Personal data",
 }

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from syncadmin.teams.views import audit, settings
+from syncadmin.teams.views import audit, settings, tokens
 
 urlpatterns = [
     path("", settings.first, name="settings"),
     path("roles/", settings.roles, name="roles"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),
+    path("tokens/", tokens.tokens, name="api_tokens"),
+    path("tokens/add/", tokens.add, name="api_token_add"),
+    path("tokens/<uuid:token>/remove/", tokens.remove, name="api_token_remove"),
 ]
