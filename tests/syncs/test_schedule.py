@@ -1,5 +1,6 @@
 """When the next run is: in every zone, over both clock changes."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -72,6 +73,65 @@ def test_a_month_over_a_clock_change_runs_each_day_once(zone: str, month: int, a
         days.append(due.astimezone(here).date())
         due = schedule.next(now)
     assert days == [start.date() + timedelta(days=n) for n in range(31)]
+
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+# A month around each change of the clocks: forward and back, by an hour and by half of one, north and south.
+CHANGES = [
+    ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+    ("America/New_York", datetime(2026, 3, 8, 7, tzinfo=UTC)),
+    ("America/New_York", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+]
+
+
+def ticks(start: datetime, end: datetime, away: tuple[datetime, datetime]) -> list[datetime]:
+    """Each minute from the start to the end, but those in which nobody was there."""
+    every = [start + n * MINUTE for n in range(int((end - start) / MINUTE))]
+    return [at for at in every if not away[0] <= at < away[1]]
+
+
+@pytest.mark.parametrize(("zone", "change"), CHANGES)
+@pytest.mark.parametrize(
+    "rhythm",
+    [
+        {"daily": "02:30"},
+        {"daily": "02:15", "between": ["01:00", "04:00"]},
+        {"weekly": {"days": ["sun", "wed"], "at": "02:00"}},
+        {"cron": "30 1,2,3 * * *"},
+        {"every": "20 minutes"},
+        {"every": "1 hour", "between": ["22:00", "05:00"]},
+    ],
+    ids=lambda rhythm: " ".join(rhythm),
+)
+def test_a_month_of_minutes_over_a_clock_change_runs_each_time_once(
+    zone: str, change: datetime, rhythm: dict[str, object]
+) -> None:
+    """Somebody looks each minute, as the clock of the queue does, but for two nights and a day of downtime."""
+    schedule, here = read({**rhythm, "zone": zone}), ZoneInfo(zone)
+    start, end = change - 15 * DAY, change + 16 * DAY
+    away = (change + 4 * DAY - 7 * HOUR, change + 5 * DAY + 8 * HOUR)
+    due, begun = schedule.next(start), []
+    for now in ticks(start, end, away):
+        assert due is not None
+        if due <= now:
+            begun.append((due, now))
+            due = schedule.next(now)
+
+    lates = [now for of, now in begun if of != now]
+    assert lates in ([], [away[1]]), "what was missed runs once, as soon as somebody is there"
+    times = [of for of in schedule.times(start, 3_000) if of < end]
+    missed = [of for of in times if away[0] <= of <= away[1]]
+    assert bool(lates) == bool(missed)
+    wanted = [of for of in times if of not in missed[1:]]
+    assert [of for of, _ in begun] == wanted, "and nothing else is left out or comes twice"
+    if "daily" in rhythm:
+        nights = Counter(of.astimezone(here).date() for of, _ in begun)
+        assert set(nights.values()) == {1}, nights
+        left_out = [one - DAY for before, one in pairwise(sorted(nights)) if one - before != DAY]
+        assert left_out == [of.astimezone(here).date() for of in missed[1:]]
 
 
 rhythms = st.one_of(
