@@ -22,7 +22,7 @@ from syncs.models import Run
 
 T = TypeVar("T")
 
-OUTAGE_STOPS_AFTER = timedelta(hours=1)
+OUTAGE_STOPS_AFTER = timedelta(hours=2)  # one of an hour is sat out
 GRANT = 10  # requests asked of the budget at once; more where so many leave in a moment
 MOST_GRANTED = 80
 GRANT_LASTS = 0.5  # seconds that a grant should last
