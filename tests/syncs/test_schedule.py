@@ -109,7 +109,7 @@ def ticks(start: datetime, end: datetime, away: tuple[datetime, datetime]) -> li
 def test_a_month_of_minutes_over_a_clock_change_runs_each_time_once(
     zone: str, change: datetime, rhythm: dict[str, object]
 ) -> None:
-    """Somebody looks each minute, as the clock of the queue does, but for two nights and a day of downtime."""
+    """Somebody looks each minute, as the queue's clock does, but for two nights and a day of downtime."""
     schedule, here = read({**rhythm, "zone": zone}), ZoneInfo(zone)
     start, end = change - 15 * DAY, change + 16 * DAY
     away = (change + 4 * DAY - 7 * HOUR, change + 5 * DAY + 8 * HOUR)
