@@ -15,6 +15,7 @@ from syncs.engine import doorbell
 from syncs.models import Run
 
 LOOK_SECONDS = 1.0
+MEND_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,14 @@ class Watcher(threading.Thread):
         self._end = threading.Event()
 
     def run(self) -> None:
+        mended_at = time.monotonic()
         while not self._end.is_set():
             try:
                 close_old_connections()
                 self.latest = look()
+                if self.latest.at >= mended_at + MEND_SECONDS:
+                    mend_schedules()
+                    mended_at = self.latest.at
                 waiting = len(self.latest.waiting)
                 for _ in range(rings_wanted(due=self.latest.due, waiting=waiting, workers=settings.WORKERS)):
                     doorbell.ring()
@@ -82,6 +87,14 @@ SCHEDULES = (
     ("tick", "syncs.tasks.tick", Schedule.MINUTES, timedelta(minutes=1)),
     ("prune", "syncs.tasks.prune", Schedule.DAILY, timedelta(minutes=10)),
 )
+FARTHEST = {"tick": timedelta(minutes=2), "prune": timedelta(days=1, hours=1)}  # from now to the next time
+
+
+def mend_schedules() -> None:
+    """Where the clock was put back, the next times are too far ahead: nothing would start until then."""
+    now = timezone.now()
+    for name, farthest in FARTHEST.items():
+        Schedule.objects.filter(name=name, next_run__gt=now + farthest).update(next_run=now)
 
 
 def ensure_schedules() -> None:

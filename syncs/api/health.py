@@ -75,9 +75,12 @@ def _parts() -> tuple[dict[str, str], int]:
 
 
 def _is_clock_going() -> bool:
-    """Whether the queue's own schedule is moved on each minute; before the first start there is none."""
+    """Whether the queue's own schedule is moved on each minute; before the first start there is none.
+
+    Its next time is too far ahead where the machine's clock was put back.
+    """
     next_run = Schedule.objects.filter(name=TICK).values_list("next_run", flat=True).first()
-    return next_run is None or timezone.now() - next_run < LATE
+    return next_run is None or abs(timezone.now() - next_run) < LATE
 
 
 def _queue_age() -> timedelta:

@@ -14,7 +14,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from syncadmin.teams.models import Team
-from syncs.engine.lease import holder_is_dead
+from syncs.engine.lease import is_void
 from syncs.models import Run
 
 CANDIDATES = 5_000
@@ -41,8 +41,9 @@ def fairest(*, besides: int | None = None) -> Run | None:
     held = Run.objects.active().filter(lease_expires_at__gt=now)
     columns = ("pk", "team_id", "sync__connection__account_id", "status")
     live, dead = [], []
-    for pk, team, account, status, holder in held.values_list(*columns, "lease_holder"):
-        if holder_is_dead(holder):
+    leases = held.values_list(*columns, "lease_holder", "lease_expires_at")
+    for pk, team, account, status, holder, expires_at in leases:
+        if is_void(holder, expires_at, now):
             dead.append(pk)
         else:
             live.append((team, account, status))

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -23,6 +23,7 @@ from syncs.models import Run
 
 LASTS = 45.0
 RENEW_EVERY = 10.0
+FARTHEST = 3 * LASTS  # from now to an expiry; the clocks of machines may differ by as much as one lasts
 MARGIN = 5.0  # before the expiry from which on nothing is sent
 
 
@@ -49,7 +50,7 @@ class Lease:
         """The run's lease, if no live worker holds it."""
         token, now = uuid4(), timezone.now()
         free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=now)
-        if run.lease_holder and holder_is_dead(run.lease_holder):
+        if is_void(run.lease_holder, run.lease_expires_at, now):
             free |= Q(lease_token=run.lease_token)
         taken = (
             Run.objects.active()
@@ -120,6 +121,16 @@ class Lease:
 def this_holder() -> str:
     """Names this very process: machine, boot, process namespace, process and its start."""
     return f"{_place()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def is_void(holder: str, expires_at: datetime | None, now: datetime) -> bool:
+    """Whether a lease that has not expired is none: its holder is surely dead, or ran elsewhere and the lease
+    ends later than one can, so that the clock was put back since.
+    """
+    if not holder or expires_at is None:
+        return False
+    is_far = expires_at - now > timedelta(seconds=FARTHEST)
+    return holder_is_dead(holder) or (is_far and not holder.startswith(f"{_place()} "))
 
 
 def holder_is_dead(holder: str) -> bool:

@@ -5,7 +5,9 @@ from datetime import timedelta
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from syncadmin.supervisor.doorbells import ensure_schedules, look
+from syncadmin.supervisor.doorbells import ensure_schedules, look, mend_schedules
+
+HOUR = timedelta(hours=1)
 
 
 def test_the_schedules_are_there_once_however_often_they_are_wanted(db):
@@ -29,6 +31,21 @@ def test_a_schedule_keeps_its_next_time(db):
     Schedule.objects.filter(name="prune").update(next_run=tomorrow)
     ensure_schedules()
     assert Schedule.objects.get(name="prune").next_run == tomorrow
+
+
+def test_a_clock_that_was_put_back_does_not_let_the_schedules_stand_still(db):
+    ensure_schedules()
+    ahead = {name: timezone.now() + away for name, away in (("tick", 3 * HOUR), ("prune", 30 * HOUR))}
+    for name, at in ahead.items():
+        Schedule.objects.filter(name=name).update(next_run=at)
+    mend_schedules()
+    assert all(one.next_run <= timezone.now() for one in Schedule.objects.all())
+
+    usual = {"tick": timezone.now() + HOUR / 60, "prune": timezone.now() + 24 * HOUR}
+    for name, at in usual.items():
+        Schedule.objects.filter(name=name).update(next_run=at)
+    mend_schedules()
+    assert dict(Schedule.objects.values_list("name", "next_run")) == usual
 
 
 def test_a_doorbell_is_waiting_until_a_pool_takes_it(db):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team
 from syncs.engine.fairness import fairest
-from syncs.engine.lease import this_holder
+from syncs.engine.lease import Lease, this_holder
 from syncs.models import QueryModel, Run, Source, Sync
 
 pytestmark = pytest.mark.django_db
@@ -163,3 +163,15 @@ def test_what_a_dead_worker_in_this_place_held_is_due_at_once(make_run: Any, set
     assert fairest(besides=held.pk) is None
     Run.objects.update(due_at=timezone.now() + MINUTE)
     assert fairest() is None
+
+
+def test_a_lease_of_a_time_before_the_clock_was_put_back_holds_nobody_up(make_run: Any) -> None:
+    held = make_run("acme", status=Run.Status.DELIVERING)
+    Run.objects.update(lease_token=uuid4(), lease_expires_at=timezone.now() + 60 * MINUTE)
+    Run.objects.update(lease_holder=this_holder())
+    assert fairest() is None, "it lives, and renews its lease in a moment"
+
+    Run.objects.update(lease_holder="elsewhere 1 0.00")
+    run = fairest()
+    assert run == held
+    assert Lease.take(run) is not None
