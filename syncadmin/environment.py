@@ -1,5 +1,6 @@
 """Reads the environment for `settings.py` and nobody else. A bad value is a clear error that names it."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ImproperlyConfigured(
             f"{name} must be a list of networks such as 10.1.0.0/16: {error}."
         ) from None
+
+
+def site(name: str, default: str) -> str:
+    """Where people open the pages, without a slash at the end."""
+    found = text(name).rstrip("/") or default
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", found):
+        raise ImproperlyConfigured(f"{name} must be like https://syncadmin.example.com, not {found!r}.")
+    return found
 
 
 def folder(name: str, default: Path) -> Path:

@@ -333,6 +333,10 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 # Security: DEBUG=0 stands behind TLS, unless the operator says otherwise.
 
 BEHIND_TLS = environment.switch("BEHIND_TLS", default=not DEBUG)
+_HOST = next((one.lstrip(".") for one in ALLOWED_HOSTS if one != "*"), "localhost")
+SITE_URL = environment.site(
+    "SITE_URL", f"http://{_HOST}:{PORT}" if DEBUG else f"{'https' if BEHIND_TLS else 'http'}://{_HOST}"
+)
 TRUST_PROXY = environment.switch("TRUST_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS

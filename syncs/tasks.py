@@ -6,9 +6,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from django_q.tasks import async_task
 
 from syncadmin.lib import stopping
-from syncs.engine import again, doorbell, faults, pruning, scheduling
+from syncs.alerts import look, sending
+from syncs.engine import again, connection_tests, doorbell, faults, pruning, scheduling
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
@@ -17,6 +19,8 @@ from syncs.models import Run
 TASK_SECONDS = 120.0  # after which a task hands over to the next ring
 PATIENCE_SECONDS = 20.0  # how long a task waits for the next run to come due: a tick may be a minute away
 PUT_OFF = timedelta(minutes=1)
+SEND_ALERTS = "syncs.tasks.send_alerts"
+TEST_CONNECTIONS = "syncs.tasks.test_connections"
 
 
 def work() -> int:
@@ -60,15 +64,42 @@ def tick() -> None:
     scheduling.start_due()
     if fairest() is not None:
         doorbell.ring()
+    now = timezone.now()
+    look.look(now)
+    if sending.due(now).exists():
+        async_task(SEND_ALERTS)
+    if connection_tests.due(now).exists():
+        async_task(TEST_CONNECTIONS)
+
+
+def send_alerts() -> int:
+    """Send the alerts that wait. A target that hangs costs ten seconds, then minutes and hours pass."""
+    return sending.send_due()
+
+
+def test_connections() -> int:
+    """Test the connections whose time has come, then look what that means for alerts."""
+    tested = connection_tests.test_due()
+    if tested:
+        _look()
+    return tested
 
 
 def prune() -> dict[str, int]:
     """Each day: take away what is no longer needed."""
-    return pruning.prune()
+    before = timezone.now() - timedelta(days=settings.KEEP_DAYS)
+    return pruning.prune() | {"alerts": look.prune(before)}
 
 
 def _put_off(run: Run, reason: str) -> None:
     Run.objects.active().filter(pk=run.pk).update(due_at=timezone.now() + PUT_OFF, waits_for=reason)
+
+
+def _look() -> None:
+    """See at once what somebody should know, without waiting for the next tick."""
+    now = timezone.now()
+    if look.look(now) and sending.due(now).exists():
+        async_task(SEND_ALERTS)
 
 
 def _is_near() -> bool:

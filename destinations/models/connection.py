@@ -40,6 +40,9 @@ class Connection(models.Model):
     health_reason = models.TextField(blank=True, editable=False)
     notes = models.JSONField(default=list, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    test_begun_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When a test last began by itself."
+    )
     last_good_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

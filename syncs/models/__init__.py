@@ -1,3 +1,4 @@
+from syncs.models.alert import Alert, AlertMessage, AlertRoute, AlertRule, AlertTarget
 from syncs.models.batch import Batch, PlannedRow
 from syncs.models.dry_run import BatchDiff, LeftRows
 from syncs.models.field_mapping import FieldMapping
@@ -16,6 +17,11 @@ from syncs.models.waiting_retry import WaitingRetry
 from syncs.models.worker_beat import WorkerBeat
 
 __all__ = [
+    "Alert",
+    "AlertMessage",
+    "AlertRoute",
+    "AlertRule",
+    "AlertTarget",
     "Batch",
     "BatchDiff",
     "FieldMapping",

@@ -97,6 +97,7 @@ def test_production_passes_the_deployment_checks(tmp_path):
             "10.0.0.1/8",
             "ALLOWED_NETWORKS must be a list of networks such as 10.1.0.0/16: ",
         ),
+        ("SITE_URL", "syncadmin.example.com", "SITE_URL must be like https://syncadmin.example.com"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("CSRF_TRUSTED_ORIGINS", "example.com", "Each of CSRF_TRUSTED_ORIGINS must begin with http"),
         ("ENCRYPTION_KEYS", "short", "Each of ENCRYPTION_KEYS must be a Fernet key"),
@@ -199,7 +200,7 @@ def test_the_queue_never_starts_a_long_task_beside_itself(tmp_path):
 def test_the_example_explains_every_name_that_settings_read():
     files = ("settings.py", "environment.py")
     source = "".join((settings.BASE_DIR / "syncadmin" / name).read_text() for name in files)
-    readers = "text|number|switch|choice|words|networks|folder"
+    readers = "text|number|switch|choice|words|networks|folder|site"
     read = set(re.findall(rf'(?:environment\.(?:{readers})|ENVIRON\.get)\(\s*"([A-Z_]+)"', source))
     read |= set(re.findall(r'db_url\("([A-Z_]+)"', source))
     example = (settings.BASE_DIR / ".env.example").read_text()
