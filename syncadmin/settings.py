@@ -190,6 +190,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 WORKERS = environment.number("WORKERS", 2, least=1, most=64)
 SLICE_SECONDS = environment.number("SLICE_SECONDS", 20, least=1, most=600)
 KEEP_DAYS = environment.number("KEEP_DAYS", 14, least=1, most=3650)
+HISTORY_KEEP_DAYS = environment.number("HISTORY_KEEP_DAYS", max(400, KEEP_DAYS), least=KEEP_DAYS, most=36_500)
+KEEP_EXCHANGES_MB = environment.number("KEEP_EXCHANGES_MB", 2_000, least=1, most=10_000_000)
+KEEP_PAYLOADS_MB = environment.number("KEEP_PAYLOADS_MB", 2_000, least=1, most=10_000_000)
+KEEP_RECORDS_MB = environment.number("KEEP_RECORDS_MB", 2_000, least=1, most=10_000_000)
 
 # How old the list of a destination's fields may be when a run begins; older ones are asked for again.
 FIELDS_LAST_SECONDS = environment.number("FIELDS_LAST_SECONDS", 60, least=0, most=86_400)

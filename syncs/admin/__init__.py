@@ -4,6 +4,6 @@
 `again.py` starts the runs that send rows again.
 """
 
-from syncs.admin import batches, definitions, rejected_rows, runs
+from syncs.admin import batches, definitions, kept, rejected_rows, runs
 
-__all__ = ["batches", "definitions", "rejected_rows", "runs"]
+__all__ = ["batches", "definitions", "kept", "rejected_rows", "runs"]
