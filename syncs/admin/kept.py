@@ -16,8 +16,16 @@ MEGABYTE = 1_000_000
 class KeptAdmin(HistoryAdmin):
     list_select_related = ()
     list_display = ("kind", "rows", "size", "measured", "older", "is_by_size")
-    list_fields: ClassVar = ("kind", "rows", "size", "measured", "older", "is_by_size")
-    fields = list_fields
+    list_fields: ClassVar = (
+        "kind",
+        "row_count",
+        "byte_count",
+        "measured_at",
+        "removed_until",
+        "is_by_size",
+    )
+    fields = ("kind", "rows", "size", "measured", "older", "is_by_size")
+    about = "As the last daily pruning left it; the days and sizes are in the installation's settings."
 
     @admin.display(description="Entries")
     def rows(self, kept: Kept) -> str:
