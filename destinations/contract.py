@@ -25,6 +25,7 @@ from destinations.facts import (
     ObjectType,
     Option,
     Packing,
+    Problem,
     Remedy,
     Scope,
     Setting,
@@ -55,6 +56,7 @@ __all__ = [
     "Packing",
     "Pending",
     "Piece",
+    "Problem",
     "Remedy",
     "Reply",
     "Scope",
@@ -272,6 +274,7 @@ class Adapter(ABC):
     scopes: ClassVar[tuple[Scope, ...]] = ()
     setup_steps: ClassVar[tuple[str, ...]] = ()
     remedies: ClassVar[tuple[Remedy, ...]] = ()
+    problems: ClassVar[tuple[Problem, ...]] = ()
 
     def __init__(self, client: Client, settings: Mapping[str, JSON]) -> None:
         self.client = client

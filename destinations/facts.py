@@ -219,6 +219,24 @@ class Who(StrEnum):
     DATA = "data"
     EDITOR = "editor"
     ADMIN = "admin"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reason for which rows do not arrive, as people look it up.
+
+    `code` is the short stable word that groups rows, `title` what stands above them. `explanation` says in
+    plain sentences what happened, `action` what to do, and `who` must. `docs` is the page of the vendor that
+    tells of it, "" where there is none.
+    """
+
+    code: str
+    title: str
+    explanation: str
+    action: str
+    who: Who
+    docs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +244,8 @@ class Remedy:
     """A kind of refusal that can be told from the service's words, and what to do about it.
 
     `problem` is a short stable word that groups rows, `pattern` a regular expression found in the words
-    (in any case), `advice` a sentence that says who must do what. The problems `exists`, `missing` and
+    (in any case), `advice` a sentence that says who must do what. An adapter explains each problem that it
+    names in its `problems`. The problems `exists`, `missing` and
     `ambiguous` are about the records that are there, so that many of them stop no run.
     """
 

@@ -135,6 +135,13 @@ def faults_of(candidate: type[Adapter]) -> Iterator[str]:
             re.compile(remedy.pattern)
         except re.error as error:
             yield f"the pattern of the remedy {remedy.problem} is broken ({error})"
+    yield from _repeated("problem", [one.code for one in candidate.problems])
+    for unexplained in {one.problem for one in candidate.remedies} - {one.code for one in candidate.problems}:
+        yield f"the problem {unexplained} is not explained"
+    who = {one.code: one.who for one in candidate.problems}
+    for remedy in candidate.remedies:
+        if who.get(remedy.problem, remedy.who) != remedy.who:
+            yield f"the remedy and the explanation of {remedy.problem} name different people"
     if not candidate.objects:
         yield "there are no objects"
     yield from _repeated("object", [one.key for one in candidate.objects])

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from destinations import contract
 from destinations.adapters import _qualified_answers as answers
+from destinations.adapters._qualified_problems import PROBLEMS
 from destinations.advanced import usual
 from destinations.auth import ApiKey
 from destinations.contract import (
@@ -157,6 +158,7 @@ class Adapter(contract.Adapter):
         "Paste the key here and test the connection.",
     )
     remedies = answers.REMEDIES
+    problems = PROBLEMS
     refusal = staticmethod(answers.refusal)
     meter = staticmethod(answers.meter)
 

@@ -18,8 +18,8 @@ from syncadmin.teams.models import Team
 from syncs.admin import again, told
 from syncs.admin.batches import exchange_lines
 from syncs.admin.scopes import ProblemFilter, RunScope, StageFilter, SyncScope
+from syncs.engine.catalogue import title_of
 from syncs.models import Batch, RejectedRow, Run, Sync
-from syncs.views.run_groups import title_of
 
 MOST_FOUND = 1_000
 OF_ONE_RUN = (

@@ -19,9 +19,9 @@ from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, short, tag
 from syncs.admin import again, problems, told
 from syncs.admin.scopes import NEED_ATTENTION, SyncScope
+from syncs.engine.catalogue import title_of
 from syncs.engine.run import cancel
 from syncs.models import Batch, RejectedRow, Run, Sync
-from syncs.views.run_groups import title_of
 
 MOST_PROBLEMS = 30
 SHOWN_KEYS = 20

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 
 from syncadmin.lib.narrowing import RelatedScope, as_uuid
 from syncs.admin.problems import names
+from syncs.engine.catalogue import title_of
 from syncs.models import RejectedRow, Run, Sync
-from syncs.views.run_groups import title_of
 
 CALM = (RejectedRow.Stage.HELD_BACK, RejectedRow.Stage.LEFT_BEHIND)  # what a run does not count as bad
 NEED_ATTENTION = "attention"

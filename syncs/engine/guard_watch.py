@@ -15,6 +15,7 @@ import orjson
 
 from destinations.contract import JSON
 from syncs.engine import guard_keys, ledger, mail_domains
+from syncs.engine.catalogue import GUARD
 from syncs.engine.extract import OUTSIDE, STOPPED
 from syncs.engine.guard_kinds import KINDS
 from syncs.engine.guard_order import Aside, in_order
@@ -28,7 +29,7 @@ from syncs.engine.staging import Entry, Staging
 from syncs.models import RejectedRow, Run
 
 MOST_LISTED = 1_000  # rows of a guard that one run keeps
-PROBLEM = "guard"  # of rejected rows; their `field` is the guard's name
+PROBLEM = GUARD  # of rejected rows; their `field` is the guard's name
 
 
 Values = Callable[[], dict[str, JSON]]  # of a row, for people to read

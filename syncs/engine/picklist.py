@@ -46,7 +46,8 @@ class Picklist:
         meant = self._aliases.get(_fold(text), set())
         if len(meant) > 1:
             raise Unfit(
-                "ambiguous", f"means {len(meant)} options: {', '.join(sorted(meant))}. Send one of them."
+                "ambiguous_option",
+                f"means {len(meant)} options: {', '.join(sorted(meant))}. Send one of them.",
             )
         return next(iter(meant), "")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from destinations.contract import JSON, Adapter, Outcome, Verdict
 from syncs.engine.batches import Payload
+from syncs.engine.catalogue import look_up
 from syncs.engine.extract import Unfit
 from syncs.engine.journal import AMBIGUOUS, EXISTS, MISSING
 from syncs.engine.keys import row_key
@@ -12,8 +13,7 @@ from syncs.engine.plan import Clash, Twin
 from syncs.models import Batch, RejectedRow, Run
 
 SHOWN_TWINS = 5
-_LOOKED_UP = {MISSING: "missing", AMBIGUOUS: "ambiguous", EXISTS: "exists"}
-_EDITORS_PROBLEMS = {"not_in_list", "empty", "closed", "ambiguous"}
+LOOKED_UP = {MISSING: "missing", AMBIGUOUS: "ambiguous", EXISTS: "exists"}
 
 Stage, Who = RejectedRow.Stage, RejectedRow.Who
 
@@ -28,7 +28,7 @@ def of_unfit(run: Run, attempt: int, row: Unfit) -> RejectedRow:
         problem=first.code,
         field=first.field,
         reason=" ".join(flaw.message for flaw in row.flaws),
-        who=Who.EDITOR if first.code in _EDITORS_PROBLEMS else Who.DATA,
+        who=_who(first.code),
     )
 
 
@@ -127,8 +127,9 @@ def of_outcomes(
             reason = f"{reason} The next run tries it again; nobody needs to act unless this repeats."
         else:
             stage, problem, who = Stage.REJECTED, "refused", Who.EDITOR
-            if reason in _LOOKED_UP:
-                problem, who = _LOOKED_UP[reason], Who.DATA
+            if reason in LOOKED_UP:
+                problem = LOOKED_UP[reason]
+                who = _who(problem, adapter)
             elif (remedy := adapter.remedy(reason)) is not None:
                 problem, who = remedy.problem, Who(remedy.who.value)
                 reason = f"{reason} {remedy.advice}"
@@ -157,7 +158,11 @@ def of_outcomes(
 def is_of_data(reason: str, adapter: type[Adapter]) -> bool:
     """Whether a refusal in these words is about the records there, whatever the mapping."""
     remedy = adapter.remedy(reason)
-    return reason in _LOOKED_UP or (remedy is not None and remedy.problem in _LOOKED_UP.values())
+    return reason in LOOKED_UP or (remedy is not None and remedy.problem in LOOKED_UP.values())
+
+
+def _who(problem: str, adapter: type[Adapter] | None = None) -> RejectedRow.Who:
+    return Who(look_up(problem, adapter).who.value)
 
 
 def _common(run: Run, attempt: int, key_text: str, match_key: str, payload: JSON) -> dict[str, JSON]:

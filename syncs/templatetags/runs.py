@@ -13,6 +13,7 @@ from destinations.models import Connection
 from syncadmin.lib import shown
 from syncs.models import RejectedRow, Run
 from syncs.views.destinations import is_sandbox
+from syncs.views.reasons import link_of
 
 register = template.Library()
 
@@ -73,6 +74,12 @@ def here_with(context: template.Context, **changed: object) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def reason_link(context: template.Context, problem: str, destination: str) -> str:
+    """Where the catalogue tells of a reason."""
+    return link_of(context["request"].team.slug, problem, destination)
 
 
 @register.filter

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from syncs.views import run_diff, run_diff_there, run_rows, runs
+from syncs.views import reasons, run_diff, run_diff_there, run_rows, runs
 
 urlpatterns = [
     path("", runs.runs, name="runs"),
+    path("reasons/", reasons.reasons, name="reasons"),
     path("<uuid:run>/", runs.run, name="run"),
     path("<uuid:run>/cancel/", runs.cancel, name="run_cancel"),
     path("<uuid:run>/send-again/", runs.send_again, name="run_retry"),

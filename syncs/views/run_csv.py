@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
+from syncs.engine.catalogue import title_of
 from syncs.models import RejectedRow, Run
-from syncs.views.run_groups import Group, title_of
+from syncs.views.run_groups import Group
 
 A_READ = 2_000
 HEAD = ("Primary key", "Record", "What happened", "Problem", "Field", "Reason", "Who must act", "Time")

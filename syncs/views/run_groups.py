@@ -1,4 +1,4 @@
-"""Rows of a run that did not arrive: grouped by what is wrong, and listed group after group.
+"""Rows that did not arrive, of a run or open in a sync: grouped by what is wrong, listed group after group.
 
 A page costs the same among ten rows and among a million: groups are counted in an index, and a page
 starts where its index entry is.
@@ -9,51 +9,15 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
+from destinations.contract import Adapter, Problem
 from syncadmin.lib.paging import A_PAGE, Page
+from syncs.engine.catalogue import GUARD, look_up, title_of
 from syncs.models import RejectedRow, Run
 
 Stage = RejectedRow.Stage
 
-# What a problem is called above its rows. Others, an adapter's own, are called by their name.
-TITLES = {
-    "duplicate": "Several rows for one record",
-    "guard": "Held back by a guard",
-    "guard_unsure": "A guard cannot tell",
-    "empty": "An empty value that must not be empty",
-    "gave_up": "No answer after several tries",
-    "in_doubt": "It is not known whether they arrived",
-    "invalid_key": "Refused: a wrong address",
-    "invalid_value": "Refused: a value that is not accepted",
-    "missing_scope": "Refused: a permission is missing",
-    "no_primary_key": "No primary key",
-    "no_upsert_key": "Nothing to find the record by",
-    "not_a_boolean": "Not true or false",
-    "not_a_date": "Not a date",
-    "not_a_domain": "Not a domain",
-    "not_a_list": "Not a list",
-    "not_a_number": "Not a number",
-    "not_a_phone": "Not a phone number",
-    "not_a_time": "Not a time",
-    "not_an_email": "Not an e-mail address",
-    "not_finite": "A number without end",
-    "not_in_list": "Not one of the field's options",
-    "out_of_range": "Out of range",
-    "refused": "Refused by the destination",
-    "rekeyed": "The old record stays at the destination",
-    "repeated_primary_key": "A primary key that several rows share",
-    "same_as": "The same record twice",
-    "template": "The template fails",
-    "template_limit": "Too much for the template",
-    "too_costly": "Too much for the regular expression",
-    "too_deep": "Nested too deeply",
-    "too_long": "Too long",
-    "unknown_field": "Refused: an unknown field",
-    "unknown_type": "A type that cannot be sent",
-    "unlisted": "Not in the value map",
-}
-GUARD = "guard"
 MOST_GROUPS = 200
 
 
@@ -66,10 +30,16 @@ class Group:
     field: str
     count: int
     example: RejectedRow | None = None
+    adapter: type[Adapter] | None = None
 
     @property
     def title(self) -> str:
-        return title_of(self.problem, self.field)
+        return title_of(self.problem, self.field, self.adapter)
+
+    @property
+    def about(self) -> Problem:
+        """What the reason means, and what to do."""
+        return look_up(self.problem, self.adapter)
 
     @property
     def is_of_guard(self) -> bool:
@@ -85,32 +55,30 @@ class Group:
         return (self.stage, self.problem, self.field)
 
 
-def title_of(problem: str, field: str = "") -> str:
-    if problem == GUARD and field:
-        return f"Held back by “{field}”"
-    return TITLES.get(problem) or problem.replace("_", " ").capitalize()
+def of_run(run: Run, stages: Iterable[str]) -> QuerySet[RejectedRow]:
+    """The run's rows in these stages."""
+    return RejectedRow.objects.filter(run=run, stage__in=list(stages))
 
 
-def groups_of(run: Run, stages: Iterable[str], narrowed: Q | None = None) -> list[Group]:
-    """The run's groups in these stages, by name. One query, of the index alone."""
-    found = RejectedRow.objects.filter(narrowed or Q(), run=run, stage__in=list(stages)).order_by()
-    counted = found.values_list("stage", "problem", "field").annotate(Count("pk"))
-    return sorted((Group(*row) for row in counted), key=lambda group: group.order)
+def groups_of(found: QuerySet[RejectedRow], adapter: type[Adapter] | None = None) -> list[Group]:
+    """The groups of these rows, by name. One query, of an index alone."""
+    counted = found.order_by().values_list("stage", "problem", "field").annotate(Count("pk"))
+    groups = [Group(stage, problem, field, count, None, adapter) for stage, problem, field, count in counted]
+    return sorted(groups, key=lambda group: group.order)
 
 
-def with_examples(run: Run, stages: Iterable[str]) -> list[Group]:
+def with_examples(found: QuerySet[RejectedRow], adapter: type[Adapter] | None = None) -> list[Group]:
     """The largest groups first, each with an example. Two queries."""
-    found = (
-        RejectedRow.objects.filter(run=run, stage__in=list(stages))
-        .order_by()
+    counted = (
+        found.order_by()
         .values_list("stage", "problem", "field")
         .annotate(count=Count("pk"), newest=Max("pk"))
         .order_by("-count", "stage", "problem", "field")[:MOST_GROUPS]
     )
-    groups = list(found)
+    groups = list(counted)
     examples = RejectedRow.objects.defer("payload").in_bulk([newest for *_, newest in groups])
     return [
-        Group(stage, problem, field, count, examples[newest])
+        Group(stage, problem, field, count, examples[newest], adapter)
         for stage, problem, field, count, newest in groups
         if newest in examples
     ]
@@ -127,7 +95,8 @@ class Held:
 def held(run: Run) -> list[Held]:
     """What was held back, by guards in their order, then for being equal. Two queries."""
     groups = {
-        group.field if group.is_of_guard else "": group for group in with_examples(run, [Stage.HELD_BACK])
+        group.field if group.is_of_guard else "": group
+        for group in with_examples(of_run(run, [Stage.HELD_BACK]))
     }
     counts = {str(name): int(count) for name, count in run.held_by}
     rest = run.held_back_count - sum(counts.values())
@@ -144,7 +113,12 @@ def count_of_guard(run: Run, group: Group) -> int:
 
 
 def page_of(
-    run: Run, groups: Sequence[Group], *, start: RejectedRow | None, back: bool = False, size: int = A_PAGE
+    of: QuerySet[RejectedRow],
+    groups: Sequence[Group],
+    *,
+    start: RejectedRow | None,
+    back: bool = False,
+    size: int = A_PAGE,
 ) -> Page[RejectedRow]:
     """A page of all rows of the groups, which are in order, after `start` or `back` before it.
 
@@ -152,7 +126,7 @@ def page_of(
     """
     ordered = list(reversed(groups)) if back else list(groups)
     rows: list[RejectedRow] = []
-    found = RejectedRow.objects.filter(run=run).defer("payload")
+    found = of.defer("payload")
     place = (start.stage, start.problem, start.field) if start is not None else None
     if start is not None and place is not None:
         ordered = [g for g in ordered if (g.order <= place if back else g.order >= place)]
@@ -171,7 +145,7 @@ def page_of(
     if back:
         rows.reverse()
         if not is_more and len(rows) < size:
-            return page_of(run, groups, start=None, size=size)
+            return page_of(of, groups, start=None, size=size)
     if not rows:
         return Page([])
     has_newer = is_more if back else start is not None

@@ -11,9 +11,11 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.text import slugify
 
+from destinations.contract import Adapter
 from syncadmin.lib import paging
 from syncadmin.lib.shown import pretty
 from syncadmin.teams.access import Role, TeamRequest, needs
+from syncs.engine.catalogue import look_up, title_of
 from syncs.models import RejectedRow, Run
 from syncs.views import run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
 from syncs.views.runs import find, why_not_again
@@ -85,11 +87,13 @@ def tabs(run: Run) -> list[tuple[str, str, int]]:
 
 
 def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
-    group, narrowed = _narrowed(request.GET)
-    groups = run_groups.groups_of(run, BY_STAGE[kind], narrowed)
+    adapter = run_words.adapter_of_run(run)
+    group, narrowed = _narrowed(request.GET, adapter)
+    found = run_groups.of_run(run, BY_STAGE[kind])
+    groups = run_groups.groups_of(found.filter(narrowed), adapter)
     back = "newer" in request.GET
     start = _start(run, request.GET.get("newer" if back else "older", ""))
-    page = run_groups.page_of(run, groups, start=start, back=back)
+    page = run_groups.page_of(found, groups, start=start, back=back)
     listed = sum(one.count for one in groups)
     stage = request.GET.get("stage", "") if group is None and kind == "attention" else ""
     total = {name: count for name, _, count in tabs(run)}.get(kind, 0)
@@ -115,12 +119,16 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
     }
 
 
-def _narrowed(params: QueryDict) -> tuple[run_groups.Group | None, Q]:
+def _narrowed(params: QueryDict, adapter: type[Adapter] | None = None) -> tuple[run_groups.Group | None, Q]:
     """The group that the address names, if it does; what it says of a stage alone narrows too."""
     if "problem" not in params:
         return None, Q(stage=params["stage"]) if params.get("stage") else Q()
     group = run_groups.Group(
-        params.get("stage", ""), params.get("problem", ""), params.get("field", ""), count=0
+        params.get("stage", ""),
+        params.get("problem", ""),
+        params.get("field", ""),
+        count=0,
+        adapter=adapter,
     )
     return group, group.where
 
@@ -161,12 +169,13 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
         if batch is not None
         else ([], 0)
     )
-    place = run_words.place_of(found.run)
+    place, adapter = run_words.place_of(found.run), run_words.adapter_of_run(found.run)
     shown = {
         "section": "runs",
         "run": found.run,
         "row": found,
-        "title": run_groups.title_of(found.problem, found.field),
+        "title": title_of(found.problem, found.field, adapter),
+        "about": look_up(found.problem, adapter),
         "place": place,
         "values": values_of(found.payload),
         "is_source": found.stage == Stage.INVALID and found.problem not in MAPPED,
@@ -244,7 +253,7 @@ def as_csv(request: TeamRequest, run: UUID) -> StreamingHttpResponse:
     if stages is None:
         raise Http404
     _, narrowed = _narrowed(request.GET)
-    groups = run_groups.groups_of(found, stages, narrowed)
+    groups = run_groups.groups_of(run_groups.of_run(found, stages).filter(narrowed))
     lines = run_csv.lines(found, groups, zone=timezone.get_current_timezone())
     name = f"{slugify(found.sync.name) or 'sync'}-run-{found.number}.csv"
     return StreamingHttpResponse(

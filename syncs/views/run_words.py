@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.html import format_html
 
+from destinations import registry
 from destinations.connect import adapter_of
+from destinations.contract import Adapter
 from destinations.errors import Misconfigured
 from syncadmin.lib.shown import counted
+from syncs.engine.catalogue import GUARD
 from syncs.engine.keys import companion_key, row_key
 from syncs.engine.lease import LASTS, RENEW_EVERY
 from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WorkerBeat
-from syncs.views.run_groups import GUARD
 
 UNSERVED = timedelta(seconds=60)
 RENEWED_LATELY = timedelta(seconds=LASTS - 2 * RENEW_EVERY)  # what is left of a lease whose holder lives
@@ -38,6 +40,11 @@ def place_of(run: Run) -> Place:
     except (Misconfigured, KeyError):  # an adapter that this installation has no more
         return Place(sync.connection.destination, sync.object_key)
     return Place(adapter.label, found.label, found.note)
+
+
+def adapter_of_run(run: Run) -> type[Adapter] | None:
+    """Where the run's records go; None where this installation has no such destination any more."""
+    return registry.adapters().get(run.sync.connection.destination)
 
 
 def sentence(run: Run, place: Place) -> str:

@@ -68,7 +68,7 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         if found.is_over:
             return HttpResponseClientRefresh()
         return render(request, "syncs/runs/_live.html", shown)
-    groups = run_groups.with_examples(found, Stage.values)
+    groups = run_groups.with_examples(run_groups.of_run(found, Stage.values), run_words.adapter_of_run(found))
     shown |= {
         "groups": [group for group in groups if group.stage in RejectedRow.ATTENTION],
         "quiet_groups": [group for group in groups if group.stage not in RejectedRow.ATTENTION],

@@ -23,6 +23,7 @@ from destinations.contract import (
     ObjectType,
     Option,
     Packing,
+    Problem,
     Remedy,
     Scope,
     Setting,
@@ -157,6 +158,12 @@ def test_an_adapter_with_code_left_out_is_told() -> None:
         ({"setup_steps": ()}, "there are no setup steps"),
         ({"scopes": (Scope("a", "b"), Scope("a", "c"))}, "the scope a is declared twice"),
         ({"remedies": (Remedy("x", "(", Who.DATA, "y"),)}, "the pattern of the remedy x is broken"),
+        ({"problems": ()}, "the problem missing_scope is not explained"),
+        ({"problems": (Problem("x", "t", "e", "a", Who.DATA),) * 2}, "the problem x is declared twice"),
+        (
+            {"problems": (Problem("missing_scope", "t", "e", "a", Who.DATA),)},
+            "the remedy and the explanation of missing_scope name different people",
+        ),
     ],
 )
 def test_a_bad_fact_is_told(facts: dict[str, Any], fault: str) -> None:

@@ -67,6 +67,11 @@ def facts_are_complete(subject: Subject) -> None:
     for remedy in subject.adapter.remedies:
         assert remedy.advice.endswith("."), remedy.problem
         assert subject.adapter.remedy("") is None, f"{remedy.problem} fits everything"
+    for problem in subject.adapter.problems:
+        assert problem.title[:1].isupper(), problem.code
+        assert problem.explanation.endswith("."), problem.code
+        assert problem.action.endswith("."), problem.code
+        assert not problem.docs or problem.docs.startswith("https://"), problem.code
     if subject.service is None:
         return
     for one in subject.adapter.objects:

@@ -187,7 +187,7 @@ def test_an_option_goes_by_its_other_words_too() -> None:
     column = ["ann@acme.com", None, "lee@acme.com", "17"]
     assert cast_column(column, OWNER, zone=UTC) == (["17", None, "18", "17"], {})
     code, says = cast("ann lee", OWNER)
-    assert (code, says) == ("ambiguous", 'Owner: "ann lee" means 2 options: 17, 18. Send one of them.')
+    assert (code, says) == ("ambiguous_option", 'Owner: "ann lee" means 2 options: 17, 18. Send one of them.')
 
 
 @pytest.mark.parametrize("value", ["19", "Bob", "bob@acme.com"])
