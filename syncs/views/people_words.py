@@ -9,11 +9,11 @@ from django.utils import timezone
 from destinations.connect import adapter_of
 from destinations.errors import Misconfigured
 from syncadmin.lib.shown import counted
+from syncs.engine.catalogue import GUARD
 from syncs.engine.guard_words import listed
 from syncs.engine.standing import IS_THERE, MOVES, NEEDS_SOMEBODY, OfSync, Standing, State
 from syncs.engine.whereabouts import Whereabouts
 from syncs.models import RejectedRow, Run
-from syncs.views.run_groups import GUARD
 from syncs.views.run_words import Place, next_of_refused, next_try
 
 ITSELF = "Nobody: it goes on by itself"
