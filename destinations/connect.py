@@ -17,10 +17,11 @@ from destinations import accounts, budget, oauth, registry, use
 from destinations.contract import Adapter, Field, Identity
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
 from destinations.gate import Gate
-from destinations.http import HttpClient, Sent, proxies_for
+from destinations.http import HttpClient, Sent
 from destinations.models import Connection, Exchange, OAuthToken
 from syncadmin.lib import outgoing
 from syncadmin.lib.crypto import UnreadableSecret
+from syncadmin.lib.proxies import proxies_for
 
 __all__ = [
     "Opener",

@@ -23,10 +23,10 @@ from django.utils import timezone
 from destinations import failures, registry
 from destinations.auth import OAuth
 from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, Temporary
-from destinations.http import proxies_for
 from destinations.models import Connection, OAuthToken
 from syncadmin.lib import outgoing
 from syncadmin.lib.crypto import Secret, UnreadableSecret
+from syncadmin.lib.proxies import proxies_for
 from syncadmin.lib.redact import Redactor
 
 TIMEOUT = 30.0  # seconds; a lease outlasts it

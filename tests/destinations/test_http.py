@@ -35,6 +35,7 @@ from destinations.gate import Gate
 from destinations.http import HttpClient, Sent
 from destinations.pacing import Grant
 from syncadmin.lib import outgoing
+from syncadmin.lib.proxies import proxies_for
 from tests.destinations.wire import answers, listening, says
 from tests.destinations.wire import http as reply
 
@@ -504,7 +505,7 @@ def test_a_proxy_that_is_not_there_is_told_as_such():
     ],
 )
 def test_hosts_that_need_no_proxy_go_past_it(url, no_proxy, goes_through):
-    found = http.proxies_for(url, https_proxy="http://proxy:3128", no_proxy=no_proxy)
+    found = proxies_for(url, https_proxy="http://proxy:3128", no_proxy=no_proxy)
     assert found == ({"https": "http://proxy:3128"} if goes_through else {})
 
 
