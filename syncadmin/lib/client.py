@@ -38,7 +38,7 @@ _asking: ContextVar[HttpRequest | None] = ContextVar("asking", default=None)
 
 @contextmanager
 def asking(request: HttpRequest) -> Iterator[None]:
-    """Within it `address_here` knows where the request came from: for what is told without the request."""
+    """Within it `now_asking` is this request: for what is written down far from it."""
     token = _asking.set(request)
     try:
         yield
@@ -46,6 +46,12 @@ def asking(request: HttpRequest) -> Iterator[None]:
         _asking.reset(token)
 
 
+def now_asking() -> HttpRequest | None:
+    """The request that this is done for; None in a command and in a worker."""
+    return _asking.get()
+
+
 def address_here() -> str | None:
-    request = _asking.get()
+    """Where whoever asks now comes from."""
+    request = now_asking()
     return None if request is None else address_of(request)

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from syncadmin.lib.client import asking
 from syncadmin.teams.models import Membership, Team, User
 
 Role = Membership.Role
@@ -95,7 +96,7 @@ def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., Http
             _enter(request, team)
             if not may(request, what):
                 raise PermissionDenied(_refusal(request, what))
-            with timezone.override(ZoneInfo(request.user.time_zone)):
+            with asking(request), timezone.override(ZoneInfo(request.user.time_zone)):
                 response = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response.render()

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from django.db import models
 from django.http import HttpRequest
 
-from syncadmin.lib.client import address_of
+from syncadmin.lib.client import address_here, address_of, now_asking
 from syncadmin.lib.crypto import Secret
 from syncadmin.lib.redact import HIDDEN, looks_secret
 from syncadmin.teams.models import AuditEntry, Team, User
@@ -110,7 +110,7 @@ class Subject:
 
 
 COMMAND_LINE = Actor(None, "the command line")
-By: TypeAlias = HttpRequest | User | Actor
+By: TypeAlias = HttpRequest | User | Actor | None
 
 
 def record(
@@ -124,6 +124,7 @@ def record(
 ) -> AuditEntry:
     """Write one entry down. Call it within the transaction of the change.
 
+    `by` None is whoever asks now: the person whose request this is done for, else the command line.
     `team` is None only for what concerns the whole installation (codes that begin with "signin." or
     "installation."). `before` and `after` are flat where they can be: the page shows what differs.
     """
@@ -167,10 +168,12 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[s
 
 
 def _actor(by: By) -> Actor:
+    if by is None:
+        by = now_asking() or COMMAND_LINE
     if isinstance(by, Actor):
         return by
     if isinstance(by, User):
-        return Actor(by, by.email)
+        return Actor(by, by.email, address_here())
     user = getattr(by, "user", None)
     if isinstance(user, User):
         return Actor(user, user.email, address_of(by))

@@ -8,6 +8,9 @@ from destinations import accounts
 from destinations.contract import JSON, Identity
 from destinations.models import Connection, RemoteAccount
 from syncadmin.lib.crypto import Secret
+from syncadmin.lib.shown import without_secrets
+from syncadmin.teams import audit
+from syncadmin.teams.audit import Action
 from syncs.configuration.write import start_generations
 from syncs.models import LedgerEntry, Run, Sync
 
@@ -39,8 +42,16 @@ def save_connection(
         connection.options = dict(options)
         connection.sign_in = sign_in
         connection.save()
+        audit.record(
+            None,
+            connection.team,
+            Action.CONNECTION_MADE,
+            connection,
+            after=_told(connection) | {"reserve_percent": reserve_percent},
+        )
         return connection
     syncs = list(Sync.objects.select_for_update().filter(connection=connection).order_by("pk"))
+    stored = Connection.objects.select_related("account").get(pk=connection.pk)
     connection.save(update_fields=["name", "updated_at"])
     change = accounts.apply_change(
         connection, credentials=credentials, options=options, same_account=same_account, sign_in=sign_in
@@ -49,6 +60,16 @@ def save_connection(
     if change.new_generation:
         _demand_idle(syncs)
         start_generations(sync.pk for sync in syncs)
+    before, after = audit.changed(
+        _told(stored) | {"reserve_percent": stored.account.reserve_percent},
+        _told(connection) | {"reserve_percent": reserve_percent},
+    )
+    if after or before:
+        audit.record(None, connection.team, Action.CONNECTION_CHANGED, connection, before=before, after=after)
+    if replaced := [name for name, secret in credentials.items() if secret]:
+        audit.record(
+            None, connection.team, Action.CREDENTIALS_REPLACED, connection, after={"replaced": replaced}
+        )
     return connection
 
 
@@ -60,8 +81,27 @@ def move_account(connection: Connection, identity: Identity) -> None:
     """
     syncs = list(Sync.objects.select_for_update().filter(connection=connection).order_by("pk"))
     _demand_idle(syncs)
+    before = connection.account.name
     accounts.move(connection, identity)
     start_generations(sync.pk for sync in syncs)
+    audit.record(
+        None,
+        connection.team,
+        Action.CONNECTION_MOVED,
+        connection,
+        before={"account": before},
+        after={"account": connection.account.name},
+    )
+
+
+def _told(connection: Connection) -> dict[str, JSON]:
+    """What the audit log holds of a connection: no credentials."""
+    return {
+        "name": connection.name,
+        "destination": connection.destination,
+        "sign_in": str(connection.sign_in),
+        "settings": without_secrets(connection.options),
+    }
 
 
 def _demand_idle(syncs: Sequence[Sync]) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django.db import transaction
 
+from syncadmin.teams import audit
+from syncadmin.teams.audit import Action
 from syncs.configuration.guards import reading_keys_of
 from syncs.configuration.write import start_generations
 from syncs.engine.guard_columns import COLUMN
@@ -92,6 +94,7 @@ def save_model(model: QueryModel, *, based_on: datetime | None) -> None:
     """
     if model.pk is None:
         model.save()
+        audit.record(None, model.team, Action.MODEL_MADE, model, after=_told(model))
         return
     syncs = list(Sync.objects.select_for_update().filter(model=model).order_by("pk"))
     now = QueryModel.objects.select_for_update().filter(pk=model.pk).first()
@@ -105,3 +108,16 @@ def save_model(model: QueryModel, *, based_on: datetime | None) -> None:
             raise ActiveRun(run)
         start_generations(sync.pk for sync in syncs)
     model.save(update_fields=["name", "source", "sql", "primary_key", "updated_at"])
+    before, after = audit.changed(_told(now), _told(model))
+    if before or after:
+        audit.record(None, model.team, Action.MODEL_CHANGED, model, before=before, after=after)
+
+
+def _told(model: QueryModel) -> dict[str, object]:
+    """What the audit log holds of a model."""
+    return {
+        "name": model.name,
+        "source": model.source.name,
+        "sql": model.sql,
+        "primary_key": list(model.primary_key),
+    }

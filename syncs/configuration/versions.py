@@ -1,5 +1,10 @@
 """The versions of a sync: each save that changes something keeps one."""
 
+from typing import Any
+
+from syncadmin.lib.shown import counted
+from syncadmin.teams import audit
+from syncadmin.teams.audit import Action
 from syncadmin.teams.models import User
 from syncs.configuration.definition import meaning
 from syncs.configuration.differences import same
@@ -18,6 +23,7 @@ def keep(sync: Sync, *, author: User | None, origin: str = Origin.PAGES) -> Sync
     definition, refs = definition_of(sync), refs_of(sync)
     if last is not None and same(meaning(last.definition, last.refs), meaning(definition, refs)):
         return None
+    _tell(sync, author, origin, last, definition)
     return SyncVersion.objects.create(
         team_id=sync.team_id,
         sync=sync,
@@ -26,6 +32,40 @@ def keep(sync: Sync, *, author: User | None, origin: str = Origin.PAGES) -> Sync
         origin=origin,
         definition=definition,
         refs=refs,
+    )
+
+
+# Who must never be sent stands in guards: people's data, which no log holds.
+_PEOPLES = ("guards",)
+
+
+def _tell(
+    sync: Sync, author: User | None, origin: str, last: SyncVersion | None, definition: dict[str, Any]
+) -> None:
+    """Write the save into the audit log."""
+    if origin == Origin.FOUND:
+        return
+    before, after = audit.changed(last.definition if last is not None else {}, definition)
+    if isinstance(before.get("mapping"), dict) and isinstance(after.get("mapping"), dict):
+        before["mapping"], after["mapping"] = audit.changed(before["mapping"], after["mapping"])
+    parts = {*before, *after}
+    action = Action.SYNC_CHANGED if last is not None else Action.SYNC_MADE
+    if last is not None and parts == {"schedule"}:
+        action = Action.SCHEDULE_CHANGED
+    elif last is not None and parts == {"guards"}:
+        action = Action.GUARD_CHANGED
+    for name in _PEOPLES:
+        for told in (before, after):
+            if name in told:
+                told[name] = counted(len(told[name]), "guard")
+    number = last.number + 1 if last is not None else 1
+    audit.record(
+        author,
+        sync.team,
+        action,
+        sync,
+        before=before | {"version": number - 1} if last is not None else None,
+        after=after | {"version": number},
     )
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from destinations import accounts, budget, connect, registry, use
 from destinations.models import Connection, RemoteAccount
+from syncadmin.teams import audit
 from syncadmin.teams.models import Team
 from syncs.configuration import versions
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
@@ -62,6 +63,7 @@ class _Writer:
         for changed in self._changed:
             versions.keep(changed, author=None, origin=versions.Origin.APPLY)
         start_generations(sync.pk for sync in plan.bystanders)
+        audit.record(None, self._team, audit.Action.CONFIGURATION_APPLIED, after={"changes": plan.lines})
 
     def _hold_runs_back(self) -> None:
         """Lock the syncs whose meaning changes, as starting a run does, and look again."""

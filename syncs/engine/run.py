@@ -25,7 +25,7 @@ from destinations.contract import JSON
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import attention, doorbell, faults, ledger, leftovers, run_log, settle
+from syncs.engine import attention, doorbell, faults, ledger, leftovers, run_audit, run_log, settle
 from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
@@ -112,6 +112,7 @@ def start(
             )
             if ring:
                 doorbell.ring()
+            run_audit.started(run)
     except IntegrityError:
         active = Run.objects.active().filter(sync=sync).first()
         if active is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count, ProtectedError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,6 +23,7 @@ from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from destinations.sandbox.service import API_KEY, services
 from syncadmin.lib.crypto import Secret
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
 from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
@@ -254,7 +256,9 @@ def connection_remove(request: TeamRequest, connection: UUID) -> HttpResponse:
     syncs = list(Sync.objects.filter(connection=found).order_by("name"))
     if request.method == "POST" and not syncs:
         try:
-            found.delete()
+            with transaction.atomic():
+                audit.record(request, request.team, audit.Action.CONNECTION_REMOVED, found)
+                found.delete()
         except ProtectedError:
             messages.error(request, "A sync was made on it just now, so it stays.")
             return redirect(_address(request, found))

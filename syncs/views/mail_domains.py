@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from syncadmin.lib.shown import counted
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.mail_domains import DISPOSABLE, PERSONAL
 from syncs.forms.guard_form import tidied_domain
@@ -23,7 +24,10 @@ def mail_domains(request: TeamRequest) -> HttpResponse:
     verdict = request.POST.get("verdict", MailDomain.Verdict.BLOCKED)
     if request.method == "POST" and request.may_edit:
         if (gone := request.POST.get("remove", "")) != "":
-            MailDomain.objects.filter(team=request.team, domain=gone).delete()
+            with transaction.atomic():
+                if MailDomain.objects.filter(team=request.team, domain=gone).delete()[0]:
+                    told = {"domains": [gone]}
+                    audit.record(request, request.team, audit.Action.MAIL_DOMAINS_CHANGED, before=told)
             messages.success(request, f"{gone} is off the lists. The next run of each sync goes by that.")
             return redirect("mail_domains", request.team.slug)
         typed = request.POST.get("domains", "")[:LONGEST]
@@ -64,6 +68,8 @@ def _add(request: TeamRequest, typed: str, verdict: str) -> str:
         MailDomain.objects.bulk_create(
             MailDomain(team=request.team, domain=domain, verdict=verdict) for domain in sorted(domains)
         )
+        listed = {verdict: sorted(domains)}
+        audit.record(request, request.team, audit.Action.MAIL_DOMAINS_CHANGED, after=listed)
     told = f"{counted(len(domains), 'domain is', 'domains are')} {MailDomain.Verdict(verdict).label.lower()}"
     messages.success(request, f"{told}. The next run of each sync goes by that.")
     return ""

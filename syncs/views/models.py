@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from syncadmin.lib.paging import newest_first, public_id
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.guards import reading_keys_of
 from syncs.models import QueryModel, Source, Sync
@@ -132,6 +133,7 @@ def _remove(found: QueryModel) -> bool:
         QueryModel.objects.select_for_update().get(pk=found.pk)
         if Sync.objects.filter(model=found).exists() or reading_keys_of(found):
             return False
+        audit.record(None, found.team, audit.Action.MODEL_REMOVED, found, before={"sql": found.sql})
         QueryModel.objects.filter(pk=found.pk).delete()
     return True
 

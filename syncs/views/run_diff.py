@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.connect import known_fields
 from destinations.contract import Field
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.diff import (
     ALONG,
@@ -253,6 +254,13 @@ def run_diff_csv(request: TeamRequest, run: UUID) -> HttpResponseBase:
     found = find(request, run)
     if not found.dry_run or found.diff is None:
         return redirect("run_diff", request.team.slug, found.public_id)
+    audit.record(
+        request,
+        request.team,
+        audit.Action.DOWNLOADED,
+        audit.Subject("run", f"{found.sync.name} #{found.number}", str(found.public_id)),
+        after={"rows": "what would change"},
+    )
     name = f"{slugify(found.sync.name) or 'sync'}-changes-{found.number}.csv"
     return StreamingHttpResponse(
         _csv_lines(found, asked_of(request.GET)),

@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from destinations.contract import Adapter
 from syncadmin.lib import paging
 from syncadmin.lib.shown import pretty
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.catalogue import look_up, title_of
 from syncs.models import RejectedRow, Run
@@ -254,6 +255,14 @@ def as_csv(request: TeamRequest, run: UUID) -> StreamingHttpResponse:
         raise Http404
     _, narrowed = _narrowed(request.GET)
     groups = run_groups.groups_of(run_groups.of_run(found, stages).filter(narrowed))
+    asked = {name: request.GET[name] for name in ("stage", "problem", "field") if request.GET.get(name)}
+    audit.record(
+        request,
+        request.team,
+        audit.Action.DOWNLOADED,
+        audit.Subject("run", f"{found.sync.name} #{found.number}", str(found.public_id)),
+        after={"rows": request.GET.get("show", "attention")} | asked,
+    )
     lines = run_csv.lines(found, groups, zone=timezone.get_current_timezone())
     name = f"{slugify(found.sync.name) or 'sync'}-run-{found.number}.csv"
     return StreamingHttpResponse(

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,6 +17,7 @@ from syncadmin.lib import paging
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine import run as engine
+from syncs.engine import run_audit
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
 from syncs.models import RejectedRow, Run, Sync
 from syncs.models.rejected_row import RejectedRowQuerySet
@@ -85,7 +87,11 @@ def cancel(request: TeamRequest, run: UUID) -> HttpResponse:
     """Ask whether to cancel, then cancel."""
     found = find(request, run)
     if request.method == "POST":
-        if engine.cancel(found):
+        with transaction.atomic():
+            is_asked = engine.cancel(found)
+            if is_asked:
+                run_audit.cancelled(request, found)
+        if is_asked:
             messages.success(request, "The run is being cancelled. What is on its way is still waited for.")
         else:
             messages.warning(request, "The run was over already; there was nothing to cancel.")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +21,7 @@ from destinations.contract import Identity
 from destinations.errors import DestinationError
 from destinations.models import Connection
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, move_account, rows_sent_again
 from syncs.views.health import go_on, test_and_tell
@@ -139,8 +141,16 @@ def sign_in_elsewhere(request: TeamRequest, connection: UUID) -> HttpResponse:
 
 def _keep(request: HttpRequest, found: Connection, told: Mapping[str, Any]) -> None:
     """Store the sign-in and test it."""
-    oauth.store(found, dict(told))
-    Connection.objects.filter(pk=found.pk).update(sign_in=Connection.SignIn.OAUTH)
+    with transaction.atomic():
+        oauth.store(found, dict(told))
+        Connection.objects.filter(pk=found.pk).update(sign_in=Connection.SignIn.OAUTH)
+        audit.record(
+            request,
+            found.team,
+            audit.Action.CREDENTIALS_REPLACED,
+            found,
+            after={"signed_in_at": found.destination},
+        )
     found.refresh_from_db()
     test_and_tell(request, found)
 

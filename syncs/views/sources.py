@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from destinations.contract import JSON
 from syncadmin.lib.paging import newest_first
 from syncadmin.lib.shown import without_secrets
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import stored
 from syncs.forms.sources import AddressForm, ReaderForm, SourceForm
@@ -236,6 +237,7 @@ def _remove(found: Source) -> bool:
             return False
         if folder is not None:
             uploads.mark(folder)
+        audit.record(None, found.team, audit.Action.SOURCE_REMOVED, found)
         Source.objects.filter(pk=found.pk).delete()
     if found.kind == Upload.key:
         remove_folder(found)

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from syncadmin.teams import audit
 from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync
 
 AT_ONCE = 500
@@ -29,6 +30,7 @@ def remove(sync: Sync) -> bool:
     with transaction.atomic():
         if Run.objects.active().filter(sync=sync).exists():
             return False
+        audit.record(None, sync.team, audit.Action.SYNC_REMOVED, sync)
         sync.delete()
     return True
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.engine.scheduling import is_first
@@ -65,6 +66,13 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
         action = request.POST.get("action")
         if action == "send" and count is not None and str(count.public_id) == request.POST.get("count"):
             if count.status in Run.GOOD:
+                audit.record(
+                    request,
+                    request.team,
+                    audit.Action.RUN_APPROVED,
+                    audit.Subject("run", f"{sync.name} #{count.number}", str(count.public_id)),
+                    after={"rows": count.planned_count},
+                )
                 return _go(request, sync)
         elif action == "count" and (count is None or count.is_over):
             start_run(request, sync, dry_run=True)

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.configuration import versions
 from syncs.engine import start_tokens
@@ -57,13 +58,18 @@ def sync_token(request: TeamRequest, sync: Sync) -> HttpResponse:
     if request.method != "POST":
         return redirect("sync_schedule", request.team.slug, sync.public_id)
     if request.POST.get("action") == "remove":
-        StartToken.objects.filter(sync=sync).delete()
+        with transaction.atomic():
+            if StartToken.objects.filter(sync=sync).delete()[0]:
+                audit.record(request, request.team, audit.Action.START_TOKEN_REVOKED, sync)
         messages.success(request, "The token is no longer good: no program can start this sync.")
         return redirect("sync_schedule", request.team.slug, sync.public_id)
+    with transaction.atomic():
+        secret = start_tokens.make(sync, made_by=request.user)
+        audit.record(request, request.team, audit.Action.START_TOKEN_MADE, sync)
     context = {
         "section": "syncs",
         "sync": sync,
-        "secret": start_tokens.make(sync, made_by=request.user),
+        "secret": secret,
         "address": _address(request, sync),
     }
     response = render(request, "syncs/syncs/token.html", context)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from django.shortcuts import redirect, render
 from destinations import registry
 from destinations.contract import Mode
 from destinations.models import Connection
+from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine.scheduling import is_first, said_by, stored_schedule
@@ -143,7 +145,14 @@ def sync_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 def _switch(request: TeamRequest, sync: Sync, *, paused: bool) -> HttpResponse:
     """Pausing leaves `updated_at` as it is: whoever edits the sync meanwhile is not held up by it."""
-    if request.method == "POST" and Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused):
+    if request.method != "POST":
+        return redirect("sync", request.team.slug, sync.public_id)
+    with transaction.atomic():
+        is_done = Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused)
+        if is_done:
+            action = audit.Action.SYNC_PAUSED if paused else audit.Action.SYNC_RESUMED
+            audit.record(request, request.team, action, sync)
+    if is_done:
         if paused:
             messages.success(request, "The sync is paused: nothing is sent until somebody resumes it.")
         else:

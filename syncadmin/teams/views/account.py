@@ -1,6 +1,6 @@
 """Where one goes after signing in, one's profile and password, and what is said when a form is refused."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,6 +10,7 @@ from django.contrib.auth.views import (
     PasswordResetConfirmView,
     PasswordResetView,
 )
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +20,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_http_methods
 
+from syncadmin.lib.client import address_of
+from syncadmin.teams.audit import Action, Actor
 from syncadmin.teams.forms import ForgottenPasswordForm, NewPasswordForm, OwnPasswordForm, ProfileForm
 from syncadmin.teams.models import Membership, User
+from syncadmin.teams.sign_in_log import record_for_person
 
 MOST_LISTED = 200  # teams on a page; a search finds the others
 
@@ -88,7 +92,9 @@ class ChangePassword(PasswordChangeView):
 
     def form_valid(self, form: BaseForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed. Everywhere else you are signed out.")
-        return super().form_valid(form)
+        with transaction.atomic():
+            record_for_person(self.request, cast(User, self.request.user), Action.PASSWORD_CHANGED)
+            return super().form_valid(form)
 
 
 class ForgotPassword(PasswordResetView):
@@ -113,6 +119,13 @@ class SetPassword(PasswordResetConfirmView):
 
     form_class = NewPasswordForm
     template_name = "registration/password_reset_confirm.html"
+
+    def form_valid(self, form: BaseForm) -> HttpResponse:
+        person = self.user
+        who = Actor(person, person.email, address_of(self.request))
+        with transaction.atomic():
+            record_for_person(who, person, Action.PASSWORD_CHANGED, after={"by": "a link sent by e-mail"})
+            return super().form_valid(form)
 
 
 class SignInFirst(LoginRequiredMiddleware):

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
+from syncs.engine import run_audit
 from syncs.engine.lease import holder_is_dead
 from syncs.engine.run import cancel, finish_here
 from syncs.management import report
@@ -19,7 +21,11 @@ class Command(UserCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = find_run(options["run"])
-        if not cancel(run):
+        with transaction.atomic():
+            is_asked = cancel(run)
+            if is_asked:
+                run_audit.cancelled(None, run)
+        if not is_asked:
             run.refresh_from_db()
             raise UserError(
                 f"Run {run.number} of {run.sync.name} is over already: {run.get_status_display().lower()}."

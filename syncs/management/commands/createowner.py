@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from django.core.validators import validate_email, validate_slug
 from django.db import transaction
 
+from syncadmin.teams import audit
 from syncadmin.teams.models import Membership, Team, User
 from syncs.management.base import UserCommand, UserError
 
@@ -52,9 +53,12 @@ class Command(UserCommand):
             if options["name"] and team.name != options["name"]:
                 team.name = options["name"]
                 team.save(update_fields=["name"])
+            if is_new:
+                audit.record(None, team, audit.Action.TEAM_MADE, team)
             Membership.objects.update_or_create(
                 team=team, user=user, defaults={"role": Membership.Role.OWNER}
             )
+            audit.record(None, team, audit.Action.MEMBER_ADDED, user, after={"role": Membership.Role.OWNER})
         self.stdout.write(f"{user} owns the {'new ' if is_new else ''}team {team.name} ({team.slug}).")
 
     def _password(self, email: str, options: dict[str, Any]) -> str:

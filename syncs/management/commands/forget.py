@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from syncadmin.teams import audit
 from syncadmin.teams.models import Team
 from syncs.configuration.guards import naming
 from syncs.engine.forget import StillRunning, forget, look
@@ -40,6 +41,8 @@ class Command(UserCommand):
             removed = forget(team, options["key"])
         except StillRunning as error:
             raise UserError(f"{error} `manage.py cancel {error.run.public_id}` cancels it.") from None
+        # The log says that it was done, not about whom: that would keep them.
+        audit.record(None, team, audit.Action.PERSON_FORGOTTEN, after=removed)
         for line in _lines(removed):
             self.stdout.write(f"removed · {line}")
         self.stdout.write(

@@ -1,0 +1,45 @@
+"""What people do with runs, for the audit log. What schedules start is in the list of runs alone."""
+
+from syncadmin.teams import audit
+from syncadmin.teams.audit import Action, Subject
+from syncs.models import Run
+
+# By themselves; and by a program, of which whoever lets it in knows more.
+TOLD_ELSEWHERE = (Run.Trigger.SCHEDULE, Run.Trigger.AFTER, Run.Trigger.CALL)
+
+
+def started(run: Run) -> None:
+    """In the transaction that makes the run."""
+    if run.trigger in TOLD_ELSEWHERE:
+        return
+    again = run.trigger == Run.Trigger.RETRY
+    audit.record(
+        run.started_by,
+        run.sync.team,
+        Action.ROWS_SENT_AGAIN if again else Action.RUN_STARTED,
+        _named(run),
+        after=_told(run),
+    )
+
+
+def cancelled(by: audit.By, run: Run) -> None:
+    """In the transaction that asks for its end."""
+    audit.record(by, run.sync.team, Action.RUN_CANCELLED, _named(run))
+
+
+def _named(run: Run) -> Subject:
+    return Subject("run", f"{run.sync.name} #{run.number}", str(run.public_id))
+
+
+def _told(run: Run) -> dict[str, object]:
+    """What was asked for. Keys of rows are people's: their number is enough."""
+    told: dict[str, object] = {}
+    if run.dry_run:
+        told["sends"] = "nothing"
+    elif run.full:
+        told["sends"] = "every row"
+    if run.limit is not None:
+        told["at_most"] = run.limit
+    if run.keys is not None:
+        told["rows"] = len(run.keys)
+    return told
