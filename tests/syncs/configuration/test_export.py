@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.models import Connection, RemoteAccount
+from syncadmin.teams.deleting import delete_team
 from syncadmin.teams.models import Team
 from syncs.configuration.apply import apply
 from syncs.configuration.export import export, write
@@ -108,8 +109,7 @@ def test_an_export_applied_changes_nothing(rich: Team) -> None:
 def test_an_export_makes_the_same_elsewhere(rich: Team) -> None:
     text = export(rich)
     before = contents(rich)
-    for model in (Sync, QueryModel, Source, Connection, RemoteAccount, Team):
-        model.objects.all().delete()
+    delete_team(rich)
 
     apply(text, variables(text))
 
