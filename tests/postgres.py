@@ -29,7 +29,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,6 +80,15 @@ class Server:
     tls_port: int
     authority: Path
     other_authority: Path
+    launch: Callable[[], subprocess.Popen[bytes]]
+    running: list[subprocess.Popen[bytes]]  # the last one is it
+
+    def restart(self, *, away: float = 0.0) -> None:
+        """Shut it down as for an update: open connections end. It is back after so many seconds."""
+        _stop(self.running[-1])
+        time.sleep(away)
+        self.running.append(self.launch())
+        _wait_until_up(self, self.running[-1], self.authority.parent / "log")
 
     def url(self, *, user: str = READER, password: str = PASSWORD, database: str = "postgres") -> str:
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
@@ -164,19 +173,24 @@ def postgres() -> Server:
     (data / "pg_hba.conf").write_text(_ACCESS)
     port = _free_port()
     (data / "postgresql.conf").write_text(_SETTINGS + f"port = {port}\n")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(data)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,  # Ctrl-C ends the tests first, then the server
-            **owner,
-        )
-    atexit.register(_stop, process)
-    server = Server(port, _front(port, folder), authority, other_authority)
-    _wait_until_up(server, process, folder / "log")
+
+    def launch() -> subprocess.Popen[bytes]:
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(binaries / "postgres"), "-D", str(data)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C ends the tests first, then the server
+                **owner,
+            )
+        atexit.register(_stop, process)
+        return process
+
+    running = [launch()]
+    server = Server(port, _front(port, folder), authority, other_authority, launch, running)
+    _wait_until_up(server, running[-1], folder / "log")
     with server.connect() as connection:
         for role in (READER, STRANGER):
             statement = sql.SQL("create role {} login password {}")

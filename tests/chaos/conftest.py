@@ -74,14 +74,14 @@ def make_world(
             address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
             world = World(folder, address, stand_in, rows, **more)
             closing.callback(world.close)
-            _migrate(world, database, templates, tmp_path_factory)
+            migrate(world, database, templates, tmp_path_factory)
             world.apply()
             return world
 
         yield build
 
 
-def _migrate(
+def migrate(
     world: World,
     database: str,
     templates: dict[str, tuple[Path, str]],

@@ -25,6 +25,8 @@ JOB = (
     "job_failed",  # ends as failed; some of its items are applied, some are told, some are not
     "missing_results",  # ends as completed and leaves items out of the results, applied or not
     "poll_gone",  # every look at it is a 404; applied or not
+    "strange_results",  # lies: the results name items that nobody sent; all are applied
+    "more_results",  # … or name strangers beside them, and each item twice; all are applied
 )
 # An item that would pass is refused.
 ITEM = ("item_failed",)
@@ -41,6 +43,8 @@ PUBLISHED_ROUGHNESS: Mapping[str, float] = {
     "job_failed": 0.04,
     "missing_results": 0.04,
     "poll_gone": 0.02,
+    "strange_results": 0.03,
+    "more_results": 0.03,
 }
 
 

@@ -47,6 +47,8 @@ class Log:
         name, _, which = report.nodeid.rpartition("::")[2].partition("[")
         what = name.removeprefix("test_").replace("_", " ")
         self._write(f"{outcome:<8} {report.duration:6.1f} s  {which.rstrip(']'):<19} {what}")
+        if report.user_properties:
+            self._write("".join(f"\n{'':24}{what}: {figure}" for what, figure in report.user_properties)[1:])
         if report.failed:
             self._file.write(f"{report.longreprtext}\n")
 

@@ -2,11 +2,13 @@
 
     SABOTAGE=no_fence python -m tests.chaos.sabotage run …
 
-`LEASE_SECONDS` shortens the lease, so that a worker that sleeps loses it in time for a test.
+`LEASE_SECONDS` shortens the lease, so that a worker that sleeps loses it in time for a test; `FOLD_SECONDS`
+is how long each batch takes to be folded, so that a test can kill it meanwhile.
 """
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -14,12 +16,13 @@ from typing import Any, TypeAlias
 import django
 from django.core.management import execute_from_command_line
 from django.db import transaction
+from django.utils import timezone
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncadmin.settings")
 django.setup()
 
-from syncs.engine import batches, journal, lease, ledger, leftovers, settle  # noqa: E402 - needs the settings
-from syncs.models import Batch  # noqa: E402
+from syncs.engine import batches, calls, journal, lease, ledger, leftovers, settle  # noqa: E402 - as settings
+from syncs.models import Batch, Run  # noqa: E402
 
 Reader: TypeAlias = Callable[[Batch, batches.Payload], journal.Journal]
 
@@ -80,6 +83,33 @@ def no_fold() -> None:
     _replace(ledger, "fold", lambda *_, **__: None)
 
 
+def no_fold_mark() -> None:
+    """What is folded is not marked batch by batch, with its entries, but all of it beforehand."""
+    fold = ledger.fold
+
+    def hasty(run: Run, its_lease: lease.Lease, *, settle_seconds: float) -> None:
+        found = Batch.objects.filter(run=run, status=Batch.Status.SETTLED, folded_at__isnull=True)
+        batches_of_it = list(found.order_by("number").values_list("pk", flat=True))
+        found.update(folded_at=timezone.now())
+        for pk in batches_of_it:
+            Batch.objects.filter(pk=pk).update(folded_at=None)
+            fold(run, its_lease, settle_seconds=settle_seconds)
+
+    _replace(ledger, "fold", hasty)
+
+
+def blind_inserts() -> None:
+    """An insert whose answer was lost is sent again as if that did no harm."""
+    read = calls.Way.journal
+
+    def converging(self: calls.Way, *arguments: Any) -> journal.Journal:
+        found = read(self, *arguments)
+        found.converges = True
+        return found
+
+    _replace(calls.Way, "journal", converging)
+
+
 def doubt_keeps_the_fingerprint() -> None:
     """A record whose sending is in doubt still counts as the last accepted one."""
 
@@ -135,6 +165,8 @@ FAULTS: dict[str, Callable[[], None]] = {
         no_fence,
         no_sending_mark,
         no_fold,
+        no_fold_mark,
+        blind_inserts,
         doubt_keeps_the_fingerprint,
         no_settling_time,
         dead_calls_are_forgotten,
@@ -142,6 +174,16 @@ FAULTS: dict[str, Callable[[], None]] = {
         left_jobs_are_forgotten,
     )
 }
+
+
+def _fold_slowly(seconds: float) -> None:
+    fold = ledger._fold_batch
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(seconds)
+        fold(*arguments)
+
+    _replace(ledger, "_fold_batch", slowly)
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -155,6 +197,8 @@ def main() -> None:
         _replace(lease, "LASTS", seconds)
         _replace(lease, "RENEW_EVERY", seconds / 5)
         _replace(lease, "MARGIN", seconds / 10)
+    if seconds := float(os.environ.get("FOLD_SECONDS", "0")):
+        _fold_slowly(seconds)
     if fault := os.environ.get("SABOTAGE", ""):
         FAULTS[fault]()
     execute_from_command_line(["manage.py", *sys.argv[1:]])

@@ -240,6 +240,11 @@ class Service:
                     "errors": [reason] if reason else [],
                 }
             )
+        strangers = [{**result, "requestId": f"stranger-{result['requestId']}"} for result in job.results]
+        if job.fate == "strange_results":
+            job.results = strangers
+        elif job.fate == "more_results":
+            job.results += [*job.results, *strangers]
         dice.shuffle(job.results)
         job.status = "failed" if job.fate == "job_failed" else "completed"
         job.updated_at = time.time()

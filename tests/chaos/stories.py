@@ -120,6 +120,19 @@ def killed_once(world: World, *, jobs: int) -> None:
     assert_quiet(world)
 
 
+def killed_while_folding(world: World) -> None:
+    """All has arrived; the sender is killed while the ledger follows, batch by batch."""
+    process = world.start("run", SYNC, "--json", log="folding")
+    wait_until(lambda: world.runs() and world.runs()[-1]["status"] == "finishing", 60, "the ledger's turn")
+    time.sleep(0.7)
+    world.kill(world.processes())
+    process.wait()
+    assert world.runs()[-1]["status"] == "finishing", "it was killed in time"
+    world.run()
+    assert_truth(world)
+    assert_quiet(world)
+
+
 def twice(world: World) -> None:
     """A run, and another."""
     world.run()

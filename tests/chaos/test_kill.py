@@ -1,6 +1,7 @@
 """Kill -9 at random moments, until the run is done: foreground, worker, pool, supervisor, the whole tree.
 
-Workers fall asleep as well and wake up again, and on PostgreSQL connections are cut.
+Workers fall asleep as well and wake up again, the machine's clock is put forward and back, and on PostgreSQL
+connections are cut and the server restarts. All the while somebody watches that no run lies about.
 
 The short form is in the ordinary suite, on the suite's database; `make chaos SEEDS=50` is the long one.
 """
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -19,11 +21,14 @@ import pytest
 from tests.chaos import people
 from tests.chaos.conftest import DATABASE, DATABASES, SEEDS, long_form
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
-from tests.chaos.truth import assert_nothing_lost, assert_quiet, assert_truth
+from tests.chaos.truth import assert_nothing_lost, assert_quiet, assert_served, assert_truth
+from tests.chaos.vigil import Vigil
 from tests.chaos.world import QUICK, SYNC, World, wait_until
+from tests.postgres import postgres
 
 FOREGROUND = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [(DATABASE, 0)]
 SUPERVISED = [(DATABASES[seed % 2], 1 + seed // 2 % 2, seed) for seed in SEEDS or [0]]
+STRIKES = ("worker", "worker", "pool", "supervisor", "tree", "sleep", "cut", "restart", "clock", "clock")
 KILLS, ROWS, LONGEST = (6, 400, 8) if SEEDS else (2, 60, 3)
 
 
@@ -92,12 +97,14 @@ def test_a_foreground_run_that_is_killed_again_and_again_ends_well(
 @long_form
 @pytest.mark.parametrize(("database", "workers", "seed"), SUPERVISED)
 def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
-    make_world: Callable[..., World], database: str, workers: int, seed: int
+    make_world: Callable[..., World], record_property: Any, database: str, workers: int, seed: int
 ) -> None:
     dice = random.Random(f"supervised {seed}")
     world = make_world(database=database, seed=seed, rows=people.people(ROWS, seed), pace=pace(seed))
     world.environment["WORKERS"] = str(workers)
     world.stand_in.faults(**rough(seed))
+    if seed % 3 == 1:
+        world.with_a_clock()
     with Supervised(world) as supervised:
         world.manage("run", SYNC, "--queue")
         for _ in range(KILLS):
@@ -106,8 +113,13 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
             if supervised.is_over():
                 break
             supervised.strike(dice)
+        if world.clock:
+            world.clock.catch_up()
+            world.noted("kill")
         wait_until(supervised.is_over, 300, f"the run's end\n{world.tail()}")
         supervised.stop()
+    record_property("healed within", f"{supervised.vigil.stood_still:.0f} s")
+    assert_served(supervised.vigil)
     make_calm(world)
     assert_truth(world)
     assert_quiet(world)
@@ -128,14 +140,17 @@ class Supervised:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.vigil = Vigil(world.query, world.clock.now if world.clock else _now)
         self._starts = 0
 
     def __enter__(self) -> "Supervised":
         self._start()
         wait_until(lambda: len(self.members()) > 1, 30, f"a pool\n{self.world.tail()}")
+        self.vigil.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.vigil.end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait(10)
@@ -163,18 +178,35 @@ class Supervised:
 
     def strike(self, dice: random.Random) -> None:
         """Do one of the things that happen: mostly somebody is killed."""
-        what = dice.choice(("worker", "worker", "pool", "supervisor", "tree", "sleep", "cut"))
+        what = dice.choice(STRIKES)
         if what == "sleep":
             self._put_to_sleep(dice)
+        elif what == "clock" and self.world.clock:
+            self._step_the_clock(dice)
         elif what == "cut" and self.world.is_postgres:
             self.world.cut_connections()
+        elif what == "restart" and self.world.is_postgres:
+            postgres().restart(away=dice.uniform(0, 4))
+            self.world.noted("kill")
         else:
             self.world.kill(self._victims(what, dice))
+        self.vigil.disturbed()
+
+    def _step_the_clock(self, dice: random.Random) -> None:
+        """Forward by up to three hours, or back by a while or by all that it was put forward."""
+        clock = self.world.clock
+        assert clock
+        by = (dice.uniform(30, 120), dice.uniform(600, 10_000), -dice.uniform(1, 60), -clock.wrong_by)
+        clock.step(dice.choice(by))
+        self.world.noted("kill")
 
     def _put_to_sleep(self, dice: random.Random) -> None:
         """One of the pool stands still for some seconds, and then goes on as if nothing had been."""
+        members = self.members()[1:]
+        if not members:  # the pool is being started
+            return
         with contextlib.suppress(psutil.Error):
-            sleeper = dice.choice(self.members()[1:])
+            sleeper = dice.choice(members)
             self.world.put_to_sleep(sleeper)
             self.pause(dice.uniform(1, 8))
             sleeper.send_signal(signal.SIGCONT)
@@ -192,6 +224,10 @@ class Supervised:
         self.process.terminate()
         assert self.process.wait(40) == 0, self.world.tail()
         wait_until(lambda: not self.world.processes(), 5, "the end of all processes")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _command(process: psutil.Process) -> str:

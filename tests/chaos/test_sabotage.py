@@ -20,11 +20,13 @@ def sabotaged(
     rows: int = 20,
     pace: str = stories.PACE,
     extra: str = "",
+    fold_seconds: float = 0.0,
 ) -> World:
     """A world whose product has a fault, and a lease of a few seconds."""
     world = make_world(database=database, rows=people.people(rows, 7), batch_size=5, pace=pace, extra=extra)
     world.program = ("-m", "tests.chaos.sabotage")
     world.environment |= {"SABOTAGE": fault, "LEASE_SECONDS": str(LEASE_SECONDS)}
+    world.environment["FOLD_SECONDS"] = str(fold_seconds)
     world.manage(
         "check"
     )  # a sabotage that no longer fits the product is an error, not a fault that is noticed
@@ -60,6 +62,24 @@ def test_a_worker_without_a_fence_is_noticed(make_world: Callable[..., World]) -
 def test_a_ledger_that_is_not_folded_is_noticed(make_world: Callable[..., World]) -> None:
     with pytest.raises(AssertionError):
         stories.twice(sabotaged(make_world, "no_fold"))
+
+
+@long_form
+@pytest.mark.parametrize("database", DATABASES)
+def test_batches_that_are_marked_as_folded_before_they_are_is_noticed(
+    make_world: Callable[..., World], database: str
+) -> None:
+    world = sabotaged(make_world, "no_fold_mark", database=database, fold_seconds=0.5)
+    with pytest.raises(AssertionError, match="the ledger equals what was last accepted"):
+        stories.killed_while_folding(world)
+
+
+@long_form
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_ledger_that_was_killed_while_it_followed_goes_on(
+    make_world: Callable[..., World], database: str
+) -> None:
+    stories.killed_while_folding(sabotaged(make_world, "", database=database, fold_seconds=0.5))
 
 
 @long_form

@@ -19,7 +19,7 @@ import pytest
 from destinations.sandbox.running import running_service
 from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.service import API_KEY
-from tests.chaos.conftest import DATABASE, SEEDS, _migrate, long_form
+from tests.chaos.conftest import DATABASE, SEEDS, long_form, migrate
 from tests.chaos.salesloft_world import BY_APP, Beside, SalesloftWorld
 
 DATABASES = ("sqlite", "postgres")
@@ -56,7 +56,7 @@ def make(
             stand_in: Any = Beside(service)
             world = SalesloftWorld(folder, address, stand_in, [], **more)
             closing.callback(world.close)
-            _migrate(world, database, templates, tmp_path_factory)
+            migrate(world, database, templates, tmp_path_factory)
             world.apply()
             return world
 
@@ -111,6 +111,21 @@ def test_a_worker_killed_at_every_step_of_bulk_jobs_sends_nobody_twice(
 def test_inserts_whose_answers_are_lost_are_never_made_twice(
     make: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
+    insert_in_bad_weather(make, database, seed)
+
+
+@long_form
+def test_inserts_that_are_sent_again_blindly_are_noticed(make: Callable[..., SalesloftWorld]) -> None:
+    with pytest.raises(AssertionError, match="nobody is there twice"):
+        insert_in_bad_weather(
+            make, DATABASE, 0, program=("-m", "tests.chaos.sabotage"), fault="blind_inserts"
+        )
+
+
+def insert_in_bad_weather(
+    make: Callable[..., SalesloftWorld], database: str, seed: int, *, fault: str = "", **more: Any
+) -> None:
+    """Runs that insert are killed, at a service that loses answers and would take everybody twice."""
     dice = random.Random(seed)
     # The team allows duplicates: a second insert would make a second person.
     switches = {"duplicates": True, "drop_after_rate": 0.15, "drop_before_rate": 0.05, "seed": seed + 1}
@@ -119,7 +134,9 @@ def test_inserts_whose_answers_are_lost_are_never_made_twice(
         keys=emails(SINGLES),
         mode="insert",
         switches=switches | {"latency_seconds": 0.02, "only": "POST /v2/people"},
+        **more,
     )
+    world.environment["SABOTAGE"] = fault
     for _ in range(KILLS):
         enough = len(world.seen("POST", "/v2/people")) + dice.randint(4, SINGLES // 4)
         world.run_and_kill(lambda enough=enough: len(world.seen("POST", "/v2/people")) >= enough)  # type: ignore[misc]

@@ -9,7 +9,10 @@ import orjson
 
 from tests.chaos.evidence import Key
 from tests.chaos.published import KEY_NAMES
+from tests.chaos.vigil import Vigil
 from tests.chaos.world import World
+
+ALONE_SECONDS, HEALS_SECONDS = 120.0, 30.0
 
 
 def assert_truth(world: World) -> None:
@@ -50,6 +53,12 @@ def assert_truth(world: World) -> None:
     accepted = {key: found.last_accepted(key) for key in keys}
     expected = {key: one and one.values["fields"] for key, one in accepted.items()}
     assert differences(ledger(world), expected) == [], "the ledger equals what was last accepted"
+
+
+def assert_served(vigil: Vigil) -> None:
+    """No run lay about, and the queue healed by itself, whatever was killed."""
+    assert vigil.alone < ALONE_SECONDS, "a run that was due had no live worker for too long"
+    assert vigil.stood_still < HEALS_SECONDS, "work was due, and for too long nothing moved"
 
 
 def assert_nothing_lost(world: World) -> None:

@@ -23,6 +23,7 @@ import psutil
 import psycopg
 
 from tests.chaos import evidence, people
+from tests.chaos.clockwork import Clock
 from tests.chaos.evidence import Evidence, Interruption
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,7 @@ class World:
     extra: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     interruptions: list[Interruption] = field(default_factory=list)
+    clock: Clock | None = None
     mark: str = field(default_factory=lambda: uuid4().hex)
     _known: dict[int, float] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
@@ -169,6 +171,13 @@ class World:
         indented = "".join(f"    {line}\n" for line in f"{self.pace}\n{self.extra}".splitlines())
         filled = text.format(base_url=self.stand_in.url, batch_size=self.batch_size, extra=indented)
         (self.folder / "syncs.yaml").write_text(filled)
+
+    def with_a_clock(self) -> Clock:
+        """From now on the product's processes go by a clock of the test."""
+        self.program = ("-m", "tests.chaos.clockwork")
+        self.clock = Clock(self.folder / "clock")
+        self.clock.step(0)
+        return self.clock
 
     @property
     def is_postgres(self) -> bool:
@@ -204,6 +213,7 @@ class World:
             "DATABASE_URL": self.database_url,
             "QUALIFIED_API_KEY": "right-key",
             MARK: self.mark,
+            **({"CLOCK_FILE": str(self.clock.file)} if self.clock else {}),
             **self.environment,
         }
 
