@@ -1,5 +1,6 @@
 """The forms to sign in, to choose a password, and to say who one is and in which time zone."""
 
+from threading import Thread
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -19,6 +20,7 @@ REGIONS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic"),
     *("Australia", "Europe", "Indian", "Pacific"),
 )
+MAILER = "e-mail"  # the name of the threads that send
 WHAT_IS_GOOD = "At least 8 characters. Not only digits, not a common password, and nothing like your name."
 
 
@@ -48,6 +50,10 @@ class ForgottenPasswordForm(PasswordResetForm):
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
         return email.strip().lower()
+
+    def send_mail(self, *args: Any, **kwargs: Any) -> None:
+        """Send it beside the request: how long that takes would tell that somebody is known."""
+        Thread(target=super().send_mail, args=args, kwargs=kwargs, name=MAILER).start()
 
 
 class NewPasswordForm(SetPasswordForm):

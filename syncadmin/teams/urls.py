@@ -2,19 +2,17 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import (
-    LoginView,
     LogoutView,
     PasswordResetCompleteView,
     PasswordResetDoneView,
 )
 from django.urls import path
 
-from syncadmin.teams.forms import SignInForm
 from syncadmin.teams.views import account
 
-sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
+sign_in = account.SignIn.as_view(redirect_authenticated_user=True)
 # Where the admin pages send people who may not enter: shown to them although they are signed in.
-sign_in_as_somebody_else = LoginView.as_view(authentication_form=SignInForm)
+sign_in_as_somebody_else = account.SignIn.as_view()
 
 urlpatterns = [
     path("", account.home, name="home"),

@@ -11,14 +11,16 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from syncadmin.lib import bearer
 from syncadmin.lib.client import address_of
-from syncadmin.teams import tokens
+from syncadmin.teams import throttle, tokens
 from syncadmin.teams.audit import Actor
 from syncadmin.teams.models import ApiToken, Team
+from syncadmin.teams.throttle import Kind
 from syncs.engine import start_tokens
 from syncs.models import Run, Sync
 
@@ -65,7 +67,7 @@ def for_team(scope: Scope) -> Callable[[View[P]], Callable[..., JsonResponse]]:
         def with_caller(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
             token = tokens.found(request)
             if token is None:
-                return _unknown()
+                return _unknown(request)
             if not token.may([scope]):
                 return _too_much(token, scope)
             return view(request, _caller(request, token), *args, **kwargs)
@@ -88,7 +90,7 @@ def for_sync(
             if token is None:
                 secret = bearer.given(request)
                 if not or_start_token or found is None or not start_tokens.is_good(found, secret):
-                    return _unknown()
+                    return _unknown(request)
                 who = Actor(None, f"the token of the sync “{found.name}”", address_of(request))
                 return view(request, Caller(found.team, who), found, *args, **kwargs)
             if found is None or found.team_id != token.team_id:
@@ -116,7 +118,13 @@ def _caller(request: HttpRequest, token: ApiToken) -> Caller:
     return Caller(token.team, Actor(None, token.who, address_of(request)))
 
 
-def _unknown() -> JsonResponse:
+def _unknown(request: HttpRequest) -> JsonResponse:
+    """A token that is none. Whoever sends many is told to stop; a good one is never refused for that."""
+    time = throttle.take(Kind.TOKEN, throttle.place_of(request) or "")
+    if time is not None:
+        seconds = max(1, int((time - timezone.now()).total_seconds()))
+        words = f"Too many wrong tokens came from here. Try again in {throttle.minutes_until(time)}."
+        return refused(429, words, **{"Retry-After": str(seconds)})
     return refused(401, SEND_ONE, **{"WWW-Authenticate": "Bearer"})
 
 

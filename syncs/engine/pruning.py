@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from destinations import accounts
 from destinations.models import AccountHour, Exchange
+from syncadmin.teams import throttle
 from syncs.engine import retention
 from syncs.engine.retention import Share
 from syncs.engine.staging import sweep
@@ -50,6 +51,7 @@ def prune(now: datetime | None = None) -> dict[str, int]:
         "missed times": _delete(MissedTime.objects.filter(at__lt=before)),
         "hours of accounts": _delete(AccountHour.objects.filter(hour__lt=history)),
         "former generations": _delete_former(),
+        "tries": sum(_delete(rows) for rows in throttle.old(now)),
         "accounts": accounts.prune(now),
         "scratch": sweep(settings.SCRATCH_DIR),
         "uploads": uploads.sweep(settings.UPLOADS_DIR, _uploaded()),

@@ -1,11 +1,14 @@
 """Where one goes after signing in, one's profile and password, and what is said when a form is refused."""
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import (
+    LoginView,
     PasswordChangeView,
     PasswordResetConfirmView,
     PasswordResetView,
@@ -13,18 +16,27 @@ from django.contrib.auth.views import (
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from syncadmin.lib.client import address_of
+from syncadmin.teams import throttle
 from syncadmin.teams.audit import Action, Actor
-from syncadmin.teams.forms import ForgottenPasswordForm, NewPasswordForm, OwnPasswordForm, ProfileForm
+from syncadmin.teams.forms import (
+    ForgottenPasswordForm,
+    NewPasswordForm,
+    OwnPasswordForm,
+    ProfileForm,
+    SignInForm,
+)
 from syncadmin.teams.models import Membership, User
 from syncadmin.teams.sign_in_log import record_for_person
+from syncadmin.teams.throttle import Kind
 
 MOST_LISTED = 200  # teams on a page; a search finds the others
 
@@ -83,6 +95,43 @@ def profile(request: SignedInRequest) -> HttpResponse:
     return render(request, "teams/profile.html", {"form": form})
 
 
+class SignIn(LoginView):
+    """E-mail address and password. Whoever tries many names from one place is kept out for a while."""
+
+    authentication_form = SignInForm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        place = throttle.public_place(request)
+        time = throttle.until(Kind.SIGN_IN, place) if place else None
+        return _kept_out(request, time, from_here=True) if time else super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        place = throttle.public_place(self.request)
+        if place and form.cleaned_data.get("password"):
+            throttle.take(Kind.SIGN_IN, place)
+        return super().form_invalid(form)
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: Any = None) -> HttpResponse:
+    """Too many wrong passwords for one e-mail address from one place, whether somebody has it or not."""
+    typed = (credentials or {}).get("username") or request.POST.get("username", "")
+    return _kept_out(request, throttle.locked_until(request, str(typed)))
+
+
+def _kept_out(request: HttpRequest, time: datetime | None, *, from_here: bool = False) -> HttpResponse:
+    now = timezone.now()
+    time = time or now + settings.AXES_COOLOFF_TIME
+    context = {
+        "time": time,
+        "minutes": throttle.minutes_until(time, now=now),
+        "from_here": from_here,
+        "sends_mail": settings.SENDS_MAIL,
+    }
+    response = render(request, "registration/locked_out.html", context, status=429)
+    response["Retry-After"] = str(max(1, int((time - now).total_seconds())))
+    return response
+
+
 class ChangePassword(PasswordChangeView):
     """A new password for somebody who knows the old one. Signs out everywhere else."""
 
@@ -113,6 +162,20 @@ class ForgotPassword(PasswordResetView):
             return self.get(request, *args, **kwargs)
         return super().post(request, *args, **kwargs)
 
+    def form_valid(self, form: ForgottenPasswordForm) -> HttpResponse:
+        place = throttle.public_place(self.request)
+        time = throttle.take(Kind.RESET_FROM, place) if place else None
+        if time:
+            form.add_error(
+                None,
+                "Too many links were asked for from where you are. Nothing was sent. Try again in "
+                f"{throttle.minutes_until(time)}, or ask whoever runs this installation.",
+            )
+            return self.form_invalid(form)
+        if throttle.take(Kind.RESET, form.cleaned_data["email"]):
+            return HttpResponseRedirect(str(self.get_success_url()))  # the mailbox has enough of them
+        return super().form_valid(form)
+
 
 class SetPassword(PasswordResetConfirmView):
     """Where the link in the e-mail leads."""
@@ -123,6 +186,7 @@ class SetPassword(PasswordResetConfirmView):
     def form_valid(self, form: BaseForm) -> HttpResponse:
         person = self.user
         who = Actor(person, person.email, address_of(self.request))
+        throttle.unlock(person.email)
         with transaction.atomic():
             record_for_person(who, person, Action.PASSWORD_CHANGED, after={"by": "a link sent by e-mail"})
             return super().form_valid(form)
