@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Length
+from psycopg.errors import QueryCanceled
 
 from destinations.contract import Verdict
 from syncadmin.teams.models import Team
@@ -24,6 +25,7 @@ from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync,
 
 MOST = 100  # rows that are told of
 CANDIDATES = 20
+SECONDS_BY_ID = 10
 ROWS_LOOKED_THROUGH = 20_000  # of plans that are under way, of which the upsert keys are in no index
 BATCHES_LOOKED_THROUGH = 200
 
@@ -36,7 +38,8 @@ class Whereabouts:
     """What was found. `elsewhere` are the syncs that know nothing of it.
 
     `is_more`: there are more rows than MOST. `unread` are runs under way whose plans are too long to be
-    looked through, so that a row nobody knew before may be among theirs.
+    looked through, so that a row nobody knew before may be among theirs. `gave_up`: to look through all
+    records for an id takes too long.
     """
 
     forms: tuple[str, ...]
@@ -44,6 +47,7 @@ class Whereabouts:
     elsewhere: list[OfSync] = field(default_factory=list)
     unread: list[Run] = field(default_factory=list)
     is_more: bool = False
+    gave_up: bool = False
 
     @property
     def is_moving(self) -> bool:
@@ -51,10 +55,11 @@ class Whereabouts:
         return any(standing.state in MOVES for standing in self.standings)
 
 
-def find(team: Team, text: str, *, also: Run | None = None) -> Whereabouts:
+def find(team: Team, text: str, *, also: Run | None = None, by_id: bool = False) -> Whereabouts:
     """Look through all syncs of the team for rows with this upsert or primary key.
 
-    `also` is a run of the team for chosen rows, which are told of too.
+    `also` is a run of the team for chosen rows, which are told of too. `by_id` looks for records that have
+    this id at the destination as well: no index knows these, so it reads all that was sent.
     """
     forms = spellings(text)
     syncs = _syncs(team)
@@ -62,6 +67,8 @@ def find(team: Team, text: str, *, also: Run | None = None) -> Whereabouts:
     search = _Search(team, forms, {pk: one.sync for pk, one in syncs.items()})
     search.by_key()
     search.by_wishes(syncs.values(), also)
+    if by_id:
+        found.gave_up = not search.by_remote_id()
     found.unread = search.by_plans([one.newest for one in syncs.values() if one.newest is not None])
     search.complete()
     standings = [
@@ -139,6 +146,7 @@ class _Search:
     entries: dict[Place, LedgerEntry] = field(default_factory=dict)
     failed: dict[Place, RejectedRow] = field(default_factory=dict)
     left_behind: dict[Place, RejectedRow] = field(default_factory=dict)
+    planned: dict[Place, str] = field(default_factory=dict)  # the upsert key in a plan
     is_more: bool = False
 
     def by_key(self) -> None:
@@ -147,6 +155,21 @@ class _Search:
         self._take_entries(of_team.filter(match_key__in=self.forms))
         self._take_entries(self._entries(map(row_key, self._typed_keys)))
         self._take_failed(RejectedRow.objects.filter(team=self.team, match_key__in=self.forms))
+
+    def by_remote_id(self) -> bool:
+        """By the id that the destination gave; False where that takes too long."""
+        found = LedgerEntry.objects.filter(team=self.team, remote_id__in=self.forms)
+        try:
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute(f"SET LOCAL statement_timeout = {SECONDS_BY_ID * 1000}")
+                self._take_entries(found)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            return False
+        return True
 
     def by_wishes(self, syncs: Iterable[OfSync], also: Run | None) -> None:
         """Rows that somebody asked to send; and all that the run `also` was started for."""
@@ -244,7 +267,8 @@ class _Search:
         part = int(batch.stage == Batch.Stage.COMPANIONS)
         for key_text, match_key in zip(rows.key_texts, rows.match_keys, strict=True):
             if match_key in self.forms or key_text in self.forms:
-                self.places[(run.sync_id, part, match_key if part else key_text)] = None
+                place = (run.sync_id, part, match_key if part else key_text)
+                self.places[place], self.planned[place] = None, match_key
 
 
 def _fill(standing: Standing, search: _Search) -> None:
@@ -256,7 +280,9 @@ def _fill(standing: Standing, search: _Search) -> None:
     if standing.part:
         standing.key_text = standing.failed.key_text if standing.failed is not None else ""
         return
-    if standing.entry is not None:
+    if place in search.planned:
+        standing.match_key = search.planned[place]
+    elif standing.entry is not None:
         standing.match_key = standing.entry.match_key
     elif standing.failed is not None:
         standing.match_key = standing.failed.match_key

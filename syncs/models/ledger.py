@@ -42,7 +42,10 @@ class LedgerEntry(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["team", "match_key"], name="ledger_person"),
+            # For the beginnings of keys too, whatever the database's language (PostgreSQL).
+            models.Index(
+                fields=["team", "match_key"], name="ledger_person", opclasses=["int8_ops", "text_pattern_ops"]
+            ),
             # A plan compares all rows in the order of this index, without looking at the table.
             models.Index(fields=["sync", "generation", "part", "key", "fingerprint"], name="ledger_compared"),
             models.Index(

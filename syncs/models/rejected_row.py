@@ -75,7 +75,12 @@ class RejectedRow(models.Model):
             models.Index(fields=["team", "-id"], name="rejected_newest"),
             models.Index(fields=["sync", "-id"], name="rejected_of_sync"),
             models.Index(fields=["run", "stage", "problem", "field", "-id"], name="rejected_of_run"),
-            models.Index(fields=["team", "match_key"], name="rejected_person"),
+            # For the beginnings of keys too, whatever the database's language (PostgreSQL).
+            models.Index(
+                fields=["team", "match_key"],
+                name="rejected_person",
+                opclasses=["int8_ops", "text_pattern_ops"],
+            ),
             models.Index(fields=["sync", "key_text"], name="rejected_key"),
             models.Index(
                 fields=["sync", "stage", "problem", "field", "-id"],

@@ -24,6 +24,7 @@ from syncadmin.teams.access import Role, TeamRequest, needs
 from syncadmin.teams.models import Team, User
 from syncs.engine import run as engine
 from syncs.engine.again import send_again
+from syncs.engine.spellings import is_address
 from syncs.engine.whereabouts import candidates, find
 from syncs.forms.people import FindForm
 from syncs.models import QueryModel, RejectedRow, Run, Sync
@@ -32,6 +33,7 @@ from syncs.views.sync_sent import what_became
 
 P = ParamSpec("P")
 TEXT, TEAM = "text", "team"
+NEAR = 5  # models that are listed at once, where no sync knows the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,25 +149,36 @@ def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:
     """What the page tells."""
     followed = _followed(request)
     run = followed.run if followed is not None else None
-    found = find(request.team, text, also=run)
+    by_id = "id" in request.GET
+    found = find(request.team, text, also=run, by_id=by_id)
     told = [people_words.tell(standing) for standing in found.standings]
     begin_so = candidates(request.team, text) if not told else []
-    here = reverse("person", args=[request.team.slug, ref])
+    models = people_source.models_of(found)
+    near = sum(one.knows for one in models) if told else NEAR
+    here, asked = reverse("person", args=[request.team.slug, ref]), _asked(run, by_id=by_id)
     return {
         "section": "people",
         "form": FindForm(initial={"what": text}),
         "ref": ref,
         "text": text,
-        "here": f"{here}?{urlencode({'run': str(run.public_id)})}" if run is not None else here,
+        "here": f"{here}?{asked}" if asked else here,
         "found": found,
         "told": told,
         "headline": people_words.headline(found, told),
         "followed": followed,
         "is_moving": found.is_moving or (run is not None and not run.is_over),
         "elsewhere": [(of, people_words.of_elsewhere(of)) for of in found.elsewhere],
-        "models": people_source.models_of(found),
+        "near": models[:near],
+        "far": models[near:],
+        "may_be_id": not told and not by_id and not is_address(found.forms),
         "candidates": [(key, reference(request.team, key)) for key in begin_so],
     }
+
+
+def _asked(run: Run | None, *, by_id: bool) -> str:
+    """What the page's own address asks beside the person."""
+    asked = {"run": str(run.public_id)} if run is not None else {}
+    return urlencode(asked | ({"id": "1"} if by_id else {}))
 
 
 def _followed(request: TeamRequest) -> Followed | None:

@@ -68,11 +68,10 @@ class Looked:
 def models_of(found: Whereabouts) -> list[ModelOf]:
     """The models of the team's syncs, first those whose syncs know the person."""
     knowing = {one.sync.model_id for one in found.standings}
+    every = {one.sync.pk: one.sync for one in (*(one.of for one in found.standings), *found.elsewhere)}
     syncs: dict[int, list[Sync]] = {}
-    for one in (*(standing.of for standing in found.standings), *found.elsewhere):
-        of_model = syncs.setdefault(one.sync.model_id, [])
-        if one.sync not in of_model:
-            of_model.append(one.sync)
+    for sync in every.values():
+        syncs.setdefault(sync.model_id, []).append(sync)
     listed = [ModelOf(some[0].model, some, knows=pk in knowing) for pk, some in syncs.items()]
     return sorted(listed, key=lambda one: (not one.knows, one.model.name))
 

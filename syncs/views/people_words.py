@@ -273,7 +273,7 @@ def of_elsewhere(of: OfSync) -> str:
 def headline(found: Whereabouts, told: Sequence[Told]) -> str:
     """One sentence for everything that was found."""
     if not told:
-        return "No sync has ever met it." if found.elsewhere else "There is no sync yet to look through."
+        return "No sync knows of it." if found.elsewhere else "There is no sync yet to look through."
     rest = counted(len(found.elsewhere), "other sync knows", "other syncs know")
     rest = f" {rest} nothing of it." if found.elsewhere else ""
     if len(told) == 1:
