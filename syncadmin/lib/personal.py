@@ -1,11 +1,14 @@
-"""Personal data in the Django admin: hidden, until somebody of the staff asks for one page of it.
+"""Personal data in pages: hidden from members of a team who may only look, and in the Django admin until
+somebody of the staff asks for one page of it.
 
 Whatever stands for a person (a row's values, its keys, bodies of requests, and what sentences quote of them)
 goes through one of these on its way to a page. They hide it, unless the page is made within `shown()`,
-which `history.py` enters when it was asked for, and after it has written down who asked. What is hidden
+which `history.py` enters when it was asked for, and after it has written down who asked, and
+`teams/access.py` for members who may edit. What is hidden
 leaves a hint of its shape: names, lengths and kinds stay, so that most trouble is seen without looking.
 
 - `text`      a value that stands alone: "[e-mail address, 17 characters]"
+- `partly`    the same for names of rows in a team's pages, where people must tell them apart: "a•••@acme.com"
 - `values`    JSON: field names stay, values become hints
 - `body`      what went over the wire: JSON over several lines, whole or cut off
 - `words`     a sentence that may quote values: they become "[hidden]"
@@ -23,6 +26,7 @@ from typing import Any
 from syncadmin.lib.redact import HIDDEN as REMOVED
 
 HIDDEN = "[hidden]"
+DOTS = "•••"
 LONGEST_NAME = 80  # a longer name of a field is a value that somebody made a name
 
 _is_shown: ContextVar[bool] = ContextVar("personal_data_is_shown", default=False)
@@ -55,6 +59,16 @@ def is_shown() -> bool:
 def text(value: str) -> str:
     """A value that stands alone; an empty one says so by itself."""
     return value if is_shown() or not value or value == REMOVED else _hint(value)
+
+
+def partly(value: str) -> str:
+    """The first sign of a value, and what follows the @ of an address; nothing of a short one."""
+    if is_shown() or not value or value == REMOVED:
+        return value
+    if _EMAIL.fullmatch(value) and value.count("@") == 1:
+        name, _, domain = value.partition("@")
+        return f"{name[:1] if len(name) > 2 else ''}{DOTS}@{domain}"
+    return f"{value[0]}{DOTS}" if len(value) > 4 and value[0].isalnum() else DOTS
 
 
 def values(value: Any) -> Any:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from enum import Enum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -15,6 +16,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from syncadmin.lib import personal
 from syncadmin.lib.client import asking
 from syncadmin.teams.models import Membership, Team, User
 
@@ -31,7 +33,8 @@ class Can(Enum):
     Each role may do all that the roles below it may.
     """
 
-    LOOK = "Look at syncs, runs, rows, models, sources and destinations, and download rows", Role.VIEWER
+    LOOK = "Look at syncs, models, sources, destinations and runs, with personal data masked", Role.VIEWER
+    SEE_PEOPLE = "See the personal data in runs' rows and requests, and download them", Role.EDITOR
     BUILD = "Make, change, pause and remove models and syncs, with their schedules and guards", Role.EDITOR
     RUN = "Start, approve and cancel runs, and send rows again", Role.EDITOR
     TEST = "Test a connection, and ask a destination for its fields or rows", Role.EDITOR
@@ -96,7 +99,8 @@ def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., Http
             _enter(request, team)
             if not may(request, what):
                 raise PermissionDenied(_refusal(request, what))
-            with asking(request), timezone.override(ZoneInfo(request.user.time_zone)):
+            seen = personal.shown() if may(request, Can.SEE_PEOPLE) else nullcontext()
+            with seen, asking(request), timezone.override(ZoneInfo(request.user.time_zone)):
                 response = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response.render()

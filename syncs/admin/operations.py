@@ -9,10 +9,10 @@ from typing import Any
 from destinations.contract import Verdict
 from syncadmin.lib import personal
 from syncadmin.lib.shown import Tone, moment, pretty
-from syncs.admin import told
 from syncs.engine.batches import Payload, Settled, read_outcomes
 from syncs.engine.journal import Journal
 from syncs.models import Batch
+from syncs.views import told
 
 A_PAGE = 50
 FORGOTTEN = "(removed on request)"

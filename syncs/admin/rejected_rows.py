@@ -15,11 +15,12 @@ from syncadmin.lib.history import HistoryAdmin, list_of, page_of
 from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, link, moment, preformatted, pretty, short, tag
 from syncadmin.teams.models import Team
-from syncs.admin import again, told
+from syncs.admin import again
 from syncs.admin.batches import exchange_lines
 from syncs.admin.scopes import ProblemFilter, RunScope, StageFilter, SyncScope
 from syncs.engine.catalogue import title_of
 from syncs.models import Batch, RejectedRow, Run, Sync
+from syncs.views import told
 
 MOST_FOUND = 1_000
 OF_ONE_RUN = (

@@ -17,11 +17,12 @@ from syncadmin.lib import personal
 from syncadmin.lib.history import HistoryAdmin, list_of, page_of
 from syncadmin.lib.narrowing import TeamScope, as_uuid
 from syncadmin.lib.shown import NOTHING, Tone, counted, duration, link, moment, short, tag
-from syncs.admin import again, problems, told
+from syncs.admin import again, problems
 from syncs.admin.scopes import NEED_ATTENTION, SyncScope
 from syncs.engine.catalogue import title_of
 from syncs.engine.run import cancel
 from syncs.models import Batch, RejectedRow, Run, Sync
+from syncs.views import told
 
 MOST_PROBLEMS = 30
 SHOWN_KEYS = 20

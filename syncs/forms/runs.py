@@ -7,8 +7,10 @@ from django import forms
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
+from destinations.contract import JSON
 from syncadmin.lib.paging import public_id
 from syncadmin.teams.models import Team
+from syncs.engine import attention
 from syncs.models import RejectedRow, Run, Sync
 from syncs.models.rejected_row import RejectedRowQuerySet
 
@@ -112,7 +114,7 @@ class SendAgainForm(forms.Form):
     what = forms.ChoiceField(choices=[(CHOSEN, "Ticked"), (GROUP, "Group"), (STAGE, "Stage"), (ALL, "All")])
     stage = forms.ChoiceField(choices=RejectedRow.Stage, required=False)
     problem = forms.CharField(max_length=60, required=False)
-    field = forms.CharField(max_length=200, required=False, strip=False)
+    field = forms.CharField(max_length=500, required=False, strip=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -121,6 +123,18 @@ class SendAgainForm(forms.Form):
         if cleaned.get("what") == self.CHOSEN and not cleaned["rows"]:
             raise forms.ValidationError("Tick the rows to send again first.")
         return cleaned
+
+    def choice(self, run: Run) -> dict[str, JSON]:
+        """What is meant of the run's rows, as a choice of open rows."""
+        asked = self.cleaned_data
+        match asked["what"]:
+            case self.GROUP:
+                return attention.choice(
+                    stage=asked["stage"], problem=asked["problem"], field=asked["field"], run=run.number
+                )
+            case self.STAGE:
+                return attention.choice(stage=asked["stage"], run=run.number)
+        return attention.choice(run=run.number)
 
     def rows(self, run: Run) -> RejectedRowQuerySet:
         """The rows that are meant, those of the run alone."""

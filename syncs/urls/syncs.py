@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from syncs.views.sync_attention import sync_attention, sync_attention_again, sync_waiting_remove
 from syncs.views.sync_edit import sync_mode, sync_model, sync_object, sync_review
 from syncs.views.sync_field import sync_field
 from syncs.views.sync_mapping import sync_mapping
@@ -44,6 +45,9 @@ urlpatterns = [
     path("<uuid:sync>/send-all-again/", sync_full, name="sync_full"),
     path("<uuid:sync>/schedule/", sync_schedule, name="sync_schedule"),
     path("<uuid:sync>/schedule/token/", sync_token, name="sync_token"),
+    path("<uuid:sync>/attention/", sync_attention, name="sync_attention"),
+    path("<uuid:sync>/attention/send-again/", sync_attention_again, name="sync_attention_again"),
+    path("<uuid:sync>/attention/take-back/", sync_waiting_remove, name="sync_waiting_remove"),
     path("<uuid:sync>/pause/", sync_pause, name="sync_pause"),
     path("<uuid:sync>/resume/", sync_resume, name="sync_resume"),
     path("<uuid:sync>/remove/", sync_remove, name="sync_remove"),

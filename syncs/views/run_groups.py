@@ -76,7 +76,7 @@ def with_examples(found: QuerySet[RejectedRow], adapter: type[Adapter] | None = 
         .order_by("-count", "stage", "problem", "field")[:MOST_GROUPS]
     )
     groups = list(counted)
-    examples = RejectedRow.objects.defer("payload").in_bulk([newest for *_, newest in groups])
+    examples = RejectedRow.objects.in_bulk([newest for *_, newest in groups])
     return [
         Group(stage, problem, field, count, examples[newest], adapter)
         for stage, problem, field, count, newest in groups
@@ -126,20 +126,19 @@ def page_of(
     """
     ordered = list(reversed(groups)) if back else list(groups)
     rows: list[RejectedRow] = []
-    found = of.defer("payload")
     place = (start.stage, start.problem, start.field) if start is not None else None
     if start is not None and place is not None:
         ordered = [g for g in ordered if (g.order <= place if back else g.order >= place)]
         if ordered and ordered[0].order == place:
-            own = found.filter(ordered.pop(0).where)
+            own = of.filter(ordered.pop(0).where)
             own = own.filter(pk__gt=start.pk) if back else own.filter(pk__lt=start.pk)
             rows += own.order_by("pk" if back else "-pk")[: size + 1]
     whole, part = _split(ordered, size + 1 - len(rows))
     if whole:
-        some = found.filter(reduce(or_, (group.where for group in whole)))
+        some = of.filter(reduce(or_, (group.where for group in whole)))
         rows += sorted(some, key=_order, reverse=back)
     if part is not None:
-        rows += found.filter(part.where).order_by("pk" if back else "-pk")[: size + 1 - len(rows)]
+        rows += of.filter(part.where).order_by("pk" if back else "-pk")[: size + 1 - len(rows)]
     is_more = len(rows) > size
     rows = rows[:size]
     if back:

@@ -95,6 +95,10 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
     back = "newer" in request.GET
     start = _start(run, request.GET.get("newer" if back else "older", ""))
     page = run_groups.page_of(found, groups, start=start, back=back)
+    if kind == "attention" and run.is_over:
+        for one in page.objects:
+            one.run = run
+        run_words.mark_arrived(run.sync, page.objects)
     listed = sum(one.count for one in groups)
     stage = request.GET.get("stage", "") if group is None and kind == "attention" else ""
     total = {name: count for name, _, count in tabs(run)}.get(kind, 0)

@@ -1,5 +1,6 @@
 """What the pages say of a run: where it is, whether anybody works on it, what becomes of a row next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -142,6 +143,25 @@ def entry_of(row: RejectedRow) -> LedgerEntry | None:
     key = companion_key(row.match_key) if row.part else row_key(row.key_text)
     found = LedgerEntry.objects.filter(sync=row.sync_id, generation=row.run.generation, key=key)
     return found.defer("record").first()
+
+
+def mark_arrived(sync: Sync, rows: Sequence[RejectedRow]) -> None:
+    """Set `arrived_in` of each row that needs attention no more: the number of the run in which it arrived
+    since, else None. One query.
+    """
+
+    def key_of(row: RejectedRow) -> bytes:
+        return companion_key(row.match_key) if row.part else bytes(row.key)
+
+    closed = [key_of(row) for row in rows if not row.is_open]
+    entries = LedgerEntry.objects.filter(
+        sync=sync, generation=sync.generation, key__in=closed, fingerprint__isnull=False
+    )
+    arrived = {bytes(key): number for key, number in entries.values_list("key", "run_number")}
+    for row in rows:
+        number = None if row.is_open else arrived.get(key_of(row))
+        is_since = number is not None and number > row.run.number
+        row.arrived_in = number if is_since else None  # type: ignore[attr-defined]
 
 
 def next_try(row: RejectedRow, entry: LedgerEntry | None) -> str:

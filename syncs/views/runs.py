@@ -9,19 +9,17 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.html import format_html
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from syncadmin.lib import paging
-from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine import run as engine
 from syncs.engine import run_audit
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
-from syncs.models import RejectedRow, Run, Sync
+from syncs.models import RejectedRow, Run
 from syncs.models.rejected_row import RejectedRowQuerySet
-from syncs.views import run_cost, run_groups, run_words
+from syncs.views import asked_again, run_cost, run_groups, run_words
 
 Stage = RejectedRow.Stage
 
@@ -75,9 +73,11 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "groups": [group for group in groups if group.stage in RejectedRow.ATTENTION],
         "quiet_groups": [group for group in groups if group.stage not in RejectedRow.ATTENTION],
         "can_send_again": request.may_edit and not why_not_again(found),
+        "still_open": run_groups.of_run(found, RejectedRow.ATTENTION).filter(is_open=True).count()
+        if found.is_over and found.attention_count
+        else 0,
         "shown_keys": (found.keys or [])[:SHOWN_KEYS],
         "more_keys": max(0, len(found.keys or []) - SHOWN_KEYS),
-        "most_keys": Run.MOST_KEYS,
     }
     return render(request, "syncs/runs/run.html", shown)
 
@@ -108,7 +108,7 @@ def cancel(request: TeamRequest, run: UUID) -> HttpResponse:
 def why_not_again(run: Run) -> str:
     """Why rows of this run cannot be sent again from its page; empty where they can."""
     if not run.is_over:
-        return "The run is still going on. Wait for its end, or cancel it, then send its rows again."
+        return "The run is still going on. At its end, what needs attention can be sent again from here."
     if run.dry_run:
         return "This was a try: nothing was sent, so there is nothing to send again. Start a run instead."
     if run.generation != run.sync.generation:
@@ -131,18 +131,20 @@ def send_again(request: TeamRequest, run: UUID) -> HttpResponse:
     if refusal := why_not_again(found):
         messages.error(request, refusal)
         return redirect(here)
-    keys = keys_of(form.rows(found))
-    if keys == []:
-        messages.warning(request, nothing_to_send(form.rows(found)))
+    rows = form.rows(found)
+    keys = list(rows.sendable().order_by().values_list("key_text", flat=True).distinct()[: Run.MOST_KEYS + 1])
+    if not keys:
+        messages.warning(request, nothing_to_send(rows))
         return redirect(back_to(request, found))
-    return _start(request, found.sync, keys, otherwise=here)
-
-
-def keys_of(rows: RejectedRowQuerySet) -> list[str] | None:
-    """The primary keys of what can be sent again; None where they are too many to name."""
-    found = rows.sendable().order_by().values_list("key_text", flat=True).distinct()
-    keys = list(found[: Run.MOST_KEYS + 1])
-    return None if len(keys) > Run.MOST_KEYS else keys
+    if len(keys) <= Run.MOST_KEYS:
+        return asked_again.ask(request, found.sync, keys=keys, count=len(keys), otherwise=here)
+    # Too many to name one by one: what is still open of them, as the run finds when it plans.
+    count = rows.sendable().still_open().count()
+    if not count:
+        messages.warning(request, "None of these rows needs attention any more.")
+        return redirect(here)
+    choice = form.choice(found)
+    return asked_again.ask(request, found.sync, open_rows=[choice], count=count, otherwise=here)
 
 
 def nothing_to_send(rows: RejectedRowQuerySet) -> str:
@@ -152,35 +154,6 @@ def nothing_to_send(rows: RejectedRowQuerySet) -> str:
             "Whoever owns the source's data must give them one; the next run sends them."
         )
     return "None of these rows can be sent again: they were held back, or they are not there any more."
-
-
-def _start(request: TeamRequest, sync: Sync, keys: list[str] | None, *, otherwise: str) -> HttpResponse:
-    try:
-        started = engine.start(sync, trigger=Run.Trigger.RETRY, started_by=request.user, keys=keys)
-    except engine.Paused as paused:
-        messages.error(request, str(paused))
-        return redirect(otherwise)
-    except engine.AlreadyRunning as busy:
-        where = reverse("run", args=[request.team.slug, busy.run.public_id])
-        messages.error(
-            request,
-            format_html(
-                'Nothing was started: <a href="{}">run #{}</a> of this sync is going on. Wait for its end, '
-                "or cancel it, then send the rows again.",
-                where,
-                busy.run.number,
-            ),
-        )
-        return redirect(otherwise)
-    if keys is None:
-        said = (
-            f"Run #{started.number} was started. More than {Run.MOST_KEYS:,} rows are too many to name, so "
-            "it sends what changed in the model and every row that was refused."
-        )
-    else:
-        said = f"Run #{started.number} was started to send {counted(len(keys), 'row')} again."
-    messages.success(request, said)
-    return redirect("run", request.team.slug, started.public_id)
 
 
 def back_to(request: TeamRequest, run: Run) -> str:

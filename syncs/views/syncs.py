@@ -15,6 +15,7 @@ from destinations.models import Connection
 from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
+from syncs.engine import attention
 from syncs.engine.scheduling import is_first, said_by, stored_schedule
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
@@ -109,6 +110,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "test_form": test_form or TestForm(primary_key=sync.model.primary_key),
         "test_rows": TEST_ROWS,
         "draft": draft if request.may_edit else None,
+        "open_count": attention.open_rows(sync).count(),
     }
     return render(request, "syncs/syncs/sync.html", context)
 

@@ -14,11 +14,11 @@ from destinations.models import Exchange
 from syncadmin.lib import personal
 from syncadmin.lib.history import list_of, page_of
 from syncadmin.teams.models import User
-from syncs.admin import told
 from syncs.engine import reasons
 from syncs.engine.journal import Journal, Out
 from syncs.engine.plan import Clash, Twin
 from syncs.models import Batch, RejectedRow, Run, Sync
+from syncs.views import told
 from tests.syncs.admin.history import make_batch, make_exchange, make_row, make_run, make_sync
 from tests.syncs.admin.test_pages import asked, listed, text_of, walk
 from tests.syncs.engine.scene import Scene

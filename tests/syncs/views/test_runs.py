@@ -14,7 +14,7 @@ from django.utils import timezone
 from syncadmin.teams.models import Membership, Team, User
 from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here
-from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WorkerBeat
+from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WaitingRetry, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, counts, make_sync, person, set_mapping
 
@@ -571,16 +571,17 @@ def test_what_cannot_be_sent_again_is_said(as_alice: Client, world: Scene, run: 
     assert Run.objects.count() == 1
 
 
-def test_while_the_sync_runs_nothing_is_started_and_the_page_says_which_run(
+def test_while_the_sync_runs_the_wish_is_kept_and_the_page_says_which_run_it_follows(
     as_alice: Client, world: Scene, run: Run
 ) -> None:
     going_on = world.start()
 
     words = text(send_again(as_alice, run, what="all"))
 
-    assert "Nothing was started: run #2 of this sync is going on." in words
+    assert "2 rows are sent again as soon as run #2 of this sync has ended." in words
     assert "still going on" in text(send_again(as_alice, going_on, what="all"))
     assert Run.objects.count() == 2
+    assert sorted(WaitingRetry.objects.get().keys) == ["2", "5"]
 
 
 def test_rows_of_a_sync_that_was_changed_are_not_sent_again(as_alice: Client, world: Scene, run: Run) -> None:
@@ -591,16 +592,20 @@ def test_rows_of_a_sync_that_was_changed_are_not_sent_again(as_alice: Client, wo
     assert Run.objects.count() == 1
 
 
-def test_too_many_rows_to_name_are_sent_again_as_all_refused(as_alice: Client, world: Scene) -> None:
+def test_of_too_many_rows_to_name_those_are_sent_again_that_are_still_open(
+    as_alice: Client, world: Scene
+) -> None:
     run = make_run(world.team, world.sync, 1, status="attention")
     world.sync.last_run_number = 1
     world.sync.save(update_fields=["last_run_number"])
-    make_rows(run, Run.MOST_KEYS + 1)
+    make_rows(run, Run.MOST_KEYS + 1, is_open=True)
+    RejectedRow.objects.filter(key_text="7").update(is_open=False)
 
     words = text(send_again(as_alice, run, what="all"))
 
-    assert "More than 5,000 rows are too many to name" in words
-    assert Run.objects.get(number=2).keys is None
+    assert "Run #2 was started to send 5,000 rows again." in words
+    started = Run.objects.get(number=2)
+    assert (started.keys, started.open_rows) == (None, [{"run": 1}])
 
 
 # Who may what
