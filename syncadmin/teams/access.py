@@ -40,6 +40,8 @@ class Can(Enum):
     TEST = "Test a connection, and ask a destination for its fields or rows", Role.EDITOR
     SOURCES = "Add, change and remove sources, with their credentials", Role.ADMIN
     CONNECT = "Add, change and remove connections, with their credentials", Role.ADMIN
+    ALERTS = "Make, change and remove rules of alerts, and send tests", Role.EDITOR
+    TARGETS = "Add, change and remove targets of alerts, with their addresses", Role.ADMIN
     MEMBERS = "Invite people, change their roles and remove them, up to the role admin", Role.ADMIN
     TOKENS = "Make API tokens, and take them back", Role.ADMIN
     AUDIT = "Read and download the audit log", Role.ADMIN

@@ -52,17 +52,18 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class KindFacts:
-    """A kind of target as people meet it."""
+    """A kind of target as people meet it. `is_asked`: only apprise knows whether an address of it is one."""
 
     label: str
     help: str
     parts: tuple[Part, ...]
     make: Callable[[Mapping[str, str]], Address]
+    is_asked: bool = False
 
 
 def _slack(parts: Mapping[str, str]) -> Address:
     url = parts["url"]
-    if not re.fullmatch(r"https://hooks\.slack\.com/services/\w+/\w+/\w+/?", url):
+    if not re.fullmatch(r"https://hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+/?", url):
         raise AddressWrong("url", "It must be like https://hooks.slack.com/services/T…/B…/….")
     return Address(url, "Slack · hooks.slack.com")
 
@@ -180,6 +181,7 @@ KINDS: Mapping[TargetKind, KindFacts] = {
             ),
         ),
         _teams,
+        is_asked=True,
     ),
     TargetKind.PAGERDUTY: KindFacts(
         "PagerDuty",
@@ -244,5 +246,6 @@ KINDS: Mapping[TargetKind, KindFacts] = {
             ),
         ),
         _other,
+        is_asked=True,
     ),
 }

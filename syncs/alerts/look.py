@@ -41,7 +41,7 @@ def link_to(team: Team, page: str = "", page_id: object = None) -> str:
     """The address of a team's page, from outside."""
     named = _PAGES.get(page)
     args = [team.slug, page_id] if named and page_id else [team.slug]
-    path = reverse(named if named and page_id else "overview", args=args)
+    path = reverse(named if named and page_id else "alerts", args=args)
     return f"{settings.SITE_URL}{path}"
 
 

@@ -12,5 +12,6 @@ urlpatterns = [
     path("syncs/", include("syncs.urls.syncs")),
     path("syncs/", include("syncs.urls.guards")),
     path("runs/", include("syncs.urls.runs")),
+    path("alerts/", include("syncs.urls.alerts")),
     path("people/", include("syncs.urls.people")),
 ]

@@ -21,6 +21,7 @@ from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft
+from syncs.views.alert_facts import of_sync as of_sync_rules
 from syncs.views.sync_facts import (
     Mapped,
     in_words,
@@ -111,6 +112,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "test_rows": TEST_ROWS,
         "draft": draft if request.may_edit else None,
         "open_count": attention.open_rows(sync).count(),
+        "alert_rules": of_sync_rules(sync),
     }
     return render(request, "syncs/syncs/sync.html", context)
 
