@@ -14,10 +14,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 
 from syncadmin.lib import personal
 from syncadmin.lib.client import asking
+from syncadmin.teams.doors import Door, door, issuer_of, tell_of_break_glass
 from syncadmin.teams.models import Membership, Team, User
 
 Role = Membership.Role
@@ -45,6 +48,7 @@ class Can(Enum):
     MEMBERS = "Invite people, change their roles and remove them, up to the role admin", Role.ADMIN
     TOKENS = "Make API tokens, and take them back", Role.ADMIN
     AUDIT = "Read and download the audit log", Role.ADMIN
+    SSO = "Set up single sign-on", Role.OWNER
     OWN = "Make and unmake owners, rename the team, hand it over", Role.OWNER
 
     def __init__(self, words: str, role: Membership.Role) -> None:
@@ -99,6 +103,8 @@ def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., Http
         @wraps(view)
         def within_team(request: Any, team: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             _enter(request, team)
+            if _must_ask_the_provider(request):
+                return redirect(reverse("sso_start", args=[team], query={"next": request.get_full_path()}))
             if not may(request, what):
                 raise PermissionDenied(_refusal(request, what))
             seen = personal.shown() if may(request, Can.SEE_PEOPLE) else nullcontext()
@@ -119,7 +125,7 @@ def _enter(request: Any, slug: str) -> None:
     here = Case(When(team__slug=slug, then=Value(0)), default=Value(1))
     found = list(
         Membership.objects.filter(user=request.user)
-        .select_related("team")
+        .select_related("team__single_sign_on")
         .order_by(here, "team__name", "pk")[: MOST_IN_THE_MENU + 2]
     )
     if not found or found[0].team.slug != slug:
@@ -130,6 +136,28 @@ def _enter(request: Any, slug: str) -> None:
     request.has_more_teams = len(found) > MOST_IN_THE_MENU + 1
     for name, role in (("may_edit", Role.EDITOR), ("may_administer", Role.ADMIN), ("may_own", Role.OWNER)):
         setattr(request, name, may(request, role))
+
+
+def _must_ask_the_provider(request: TeamRequest) -> bool:
+    """Whether the team's provider is to let them in first. PermissionDenied where theirs cannot."""
+    team = request.team
+    match door(issuer_of(request), getattr(team, "single_sign_on", None), request.user):
+        case Door.OPEN:
+            return False
+        case Door.BREAK_GLASS:
+            tell_of_break_glass(request, team)
+            return False
+        case Door.PROVIDER_ALONE if request.method in ("GET", "HEAD"):
+            return True
+        case Door.PROVIDER_ALONE:
+            raise PermissionDenied(
+                f"{team} is entered by single sign-on alone. Open one of its pages in another tab to sign "
+                "in, then send this again."
+            )
+    raise PermissionDenied(
+        f"You came in by single sign-on at {issuer_of(request)}, which does not open {team}. Sign out, and "
+        "sign in as its members do."
+    )
 
 
 def _refusal(request: TeamRequest, what: Membership.Role | Can) -> str:

@@ -35,6 +35,11 @@ class Action(models.TextChoices):
     SIGNED_OUT = "signin.out", "Signed out"
     PASSWORD_CHANGED = "signin.password", "Changed their password"
 
+    SSO_CHANGED = "sso.changed", "Changed single sign-on"
+    SSO_REMOVED = "sso.removed", "Removed single sign-on"
+    SSO_LINKED = "signin.linked", "Linked their account with single sign-on"
+    SSO_BREAK_GLASS = "sso.break_glass", "Came in by password although single sign-on is enforced"
+
     TEAM_MADE = "team.made", "Made the team"
     TEAM_CHANGED = "team.changed", "Changed the team"
     TEAM_DELETED = "installation.team_deleted", "Deleted a team"

@@ -11,6 +11,7 @@ from syncadmin.teams.models import AuditEntry
 _WORDS: dict[str, str] = dict(Action.choices)
 _GROUPS = {
     "signin": "Signing in",
+    "sso": "Single sign-on",
     "team": "The team",
     "member": "Members",
     "invitation": "Invitations",

@@ -8,7 +8,7 @@ from django.contrib.auth.views import (
 )
 from django.urls import path
 
-from syncadmin.teams.views import account
+from syncadmin.teams.views import account, sso
 
 sign_in = account.SignIn.as_view(redirect_authenticated_user=True)
 # Where the admin pages send people who may not enter: shown to them although they are signed in.
@@ -18,6 +18,11 @@ urlpatterns = [
     path("", account.home, name="home"),
     path("teams/", account.teams, name="teams"),
     path("login/", sign_in, name="login"),
+    path("sso/", sso.choose, name="sso"),
+    path("sso/return/", sso.come_back, name="sso_return"),
+    path("sso/link/", sso.link, name="sso_link"),
+    path("sso/<slug:team>/", sso.start, name="sso_start"),
+    path("sso/<slug:team>/go/", sso.go, name="sso_go"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
     path("profile/", account.profile, name="profile"),
     path("password/", account.ChangePassword.as_view(), name="password_change"),

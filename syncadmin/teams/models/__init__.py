@@ -1,6 +1,18 @@
 from syncadmin.teams.models.api_token import ApiToken
 from syncadmin.teams.models.audit_entry import AuditEntry, TeamDeletion
 from syncadmin.teams.models.people import Membership, Team, User, UserManager
+from syncadmin.teams.models.single_sign_on import Identity, SingleSignOn
 from syncadmin.teams.models.throttle import Throttle
 
-__all__ = ["ApiToken", "AuditEntry", "Membership", "Team", "TeamDeletion", "Throttle", "User", "UserManager"]
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Identity",
+    "Membership",
+    "SingleSignOn",
+    "Team",
+    "TeamDeletion",
+    "Throttle",
+    "User",
+    "UserManager",
+]

@@ -115,3 +115,10 @@ def test_a_password_that_cannot_be_changed_says_why(client, alice, typed, said):
 
 def test_a_stranger_changes_no_password(client, db):
     assert client.get(reverse("password_change")).url.startswith(reverse("login"))
+
+
+def test_who_came_in_by_single_sign_on_gets_a_password_by_e_mail_too(client, alice):
+    alice.set_unusable_password()
+    alice.save(update_fields=["password"])
+    ask(client, "alice@example.com")
+    assert [message.to for message in sent()] == [["alice@example.com"]]
