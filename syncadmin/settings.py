@@ -218,6 +218,9 @@ KEEP_EXCHANGES_MB = environment.number("KEEP_EXCHANGES_MB", 2_000, least=1, most
 KEEP_PAYLOADS_MB = environment.number("KEEP_PAYLOADS_MB", 2_000, least=1, most=10_000_000)
 KEEP_RECORDS_MB = environment.number("KEEP_RECORDS_MB", 2_000, least=1, most=10_000_000)
 
+# For how many hours a run that a brake holds waits for somebody's approval.
+APPROVAL_HOURS = environment.number("APPROVAL_HOURS", 24, least=1, most=720)
+
 # How old the list of a destination's fields may be when a run begins; older ones are asked for again.
 FIELDS_LAST_SECONDS = environment.number("FIELDS_LAST_SECONDS", 60, least=0, most=86_400)
 TASK_TIMEOUT_SECONDS = environment.number("TASK_TIMEOUT_SECONDS", 6 * 3600, least=600, most=7 * 86400)

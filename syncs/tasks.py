@@ -10,7 +10,7 @@ from django_q.tasks import async_task
 
 from syncadmin.lib import stopping
 from syncs.alerts import look, sending
-from syncs.engine import again, connection_tests, doorbell, faults, pruning, scheduling
+from syncs.engine import again, approval, connection_tests, doorbell, faults, pruning, scheduling
 from syncs.engine.fairness import fairest
 from syncs.engine.lease import Lease, LostLease
 from syncs.engine.run import serve
@@ -59,7 +59,9 @@ def work() -> int:
 
 
 def tick() -> None:
-    """Each minute: start what waits or is scheduled, and ring for whatever is due and has no live worker."""
+    """Each minute: end what nobody approved, start what waits or is scheduled, and ring for whatever is due
+    and has no live worker."""
+    approval.expire()
     again.start_waiting()
     scheduling.start_due()
     if fairest() is not None:

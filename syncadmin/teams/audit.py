@@ -90,6 +90,7 @@ class Action(models.TextChoices):
     RUN_STARTED = "run.started", "Started a run"
     RUN_CANCELLED = "run.cancelled", "Cancelled a run"
     RUN_APPROVED = "run.approved", "Approved a run"
+    RUN_DENIED = "run.denied", "Decided not to send a run"
     ROWS_SENT_AGAIN = "run.rows_again", "Sent rows again"
     PERSON_FORGOTTEN = "personal_data.forgotten", "Removed a person everywhere"
     DOWNLOADED = "personal_data.downloaded", "Downloaded rows"

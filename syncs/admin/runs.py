@@ -32,6 +32,7 @@ MOST_SYNCS_FOUND = 100
 TONES = {
     Run.Status.QUEUED: Tone.QUIET,
     Run.Status.PLANNING: Tone.BUSY,
+    Run.Status.APPROVAL: Tone.CARE,
     Run.Status.DELIVERING: Tone.BUSY,
     Run.Status.FINISHING: Tone.BUSY,
     Run.Status.SUCCEEDED: Tone.GOOD,

@@ -23,8 +23,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What one span of keys came to. `left`: keys that the ledger has and no row has any more; a dry run is
-    told which, as `left_keys`.
+    """What one span of keys came to. `left`: keys that the ledger has and no row has any more; which they
+    are stands in `left_keys`, where the run is to know.
     """
 
     sent: list[Change]
@@ -91,7 +91,7 @@ def _compare(
             deferred.append(entry)
         else:
             sent.append(Change(entry, before, what))
-    if not (left and run.dry_run):
+    if not (left and when.names_left):
         return Compared(sent, deferred, unchanged, left)
     return Compared(sent, deferred, unchanged, left, held.by_key.keys() - staged.fingerprints(span).keys())
 

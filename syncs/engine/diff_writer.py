@@ -1,7 +1,7 @@
-"""Compares a dry run's plan with what was last sent, and writes down what it would change.
+"""Compares a plan with what was last sent, and writes down what it would change.
 
 Batch by batch, so that memory stays flat: the changes beside their batch, the counts on the run. Only dry
-runs pay for it.
+runs pay for it, and runs that a brake holds.
 """
 
 import zlib
@@ -44,6 +44,18 @@ def compare_plan(
 
     `pulse` is told the operations compared so far; it raises where the run must stop.
     """
+    summary = _compare(run, lease, attempt, shape, pulse, keep=True)
+    return summary.write() | {"usual": usual(run), "keeps_records": run.sync.keep_records}
+
+
+def summarise(run: Run, lease: Lease, attempt: int, shape: Shape, pulse: Callable[[int], None]) -> Summary:
+    """The same, and nothing is written."""
+    return _compare(run, lease, attempt, shape, pulse, keep=False)
+
+
+def _compare(
+    run: Run, lease: Lease, attempt: int, shape: Shape, pulse: Callable[[int], None], *, keep: bool
+) -> Summary:
     summary, done = Summary(), 0
     prefix = shape.companion.prefix if shape.companion is not None else ""
     for group in _groups(run, attempt):
@@ -56,6 +68,9 @@ def compare_plan(
             of_batch = Summary(rekeyed=rekeyed)
             of_batch.add(((batch.number, at), one) for at, one in enumerate(told))
             summary.merge(of_batch)
+            done += len(told)
+            if not keep:
+                continue
             kept = zlib.compress(orjson.dumps(write_befores(told)), 1)
             rows.append(
                 BatchDiff(
@@ -67,12 +82,12 @@ def compare_plan(
                     befores=kept,
                 )
             )
-            done += len(told)
-        with bulk.unhurried():
-            lease.fence()
-            BatchDiff.objects.bulk_create(rows)
+        if rows:
+            with bulk.unhurried():
+                lease.fence()
+                BatchDiff.objects.bulk_create(rows)
         pulse(done)
-    return summary.write() | {"usual": _usual(run), "keeps_records": run.sync.keep_records}
+    return summary
 
 
 def read_told(diff: BatchDiff, payload: Payload, *, prefix: str) -> list[Told]:
@@ -165,7 +180,7 @@ def _part(batch: Batch) -> int:
     return int(batch.stage == Batch.Stage.COMPANIONS)
 
 
-def _usual(run: Run) -> int | None:
+def usual(run: Run) -> int | None:
     """How many rows a run of the sync sends, most often; None where it ran too seldom to know."""
     whole = Run.objects.over_all_rows().ended_well()
     recent = whole.filter(sync=run.sync_id, generation=run.generation, full=False)

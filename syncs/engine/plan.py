@@ -49,13 +49,17 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Of the run that asks. `only_new`: what was accepted once is never sent again, changed or not."""
+    """Of the run that asks. `only_new`: what was accepted once is never sent again, changed or not.
+
+    `names_left`: it is to be known which rows left the model, not only how many.
+    """
 
     number: int
     now: datetime
     full: bool = False
     retry: bool = False
     only_new: bool = False
+    names_left: bool = False
 
 
 def fate(fingerprint: int, known: Known | None, run: Circumstances) -> Fate:

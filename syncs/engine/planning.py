@@ -41,7 +41,10 @@ _COMPANIONS_OF_SENT = bytes(bool(marks & SENT) for marks in range(256))  # of a 
 
 @dataclass(slots=True)
 class Totals:
-    """The counts of a plan, of rows, and what people should know of it."""
+    """The counts of a plan, of rows, and what people should know of it.
+
+    Of the planned rows, `fresh` were never tried, `changed` were sent before; the others were refused.
+    """
 
     read: int = 0
     unchanged: int = 0
@@ -52,6 +55,8 @@ class Totals:
     left: int = 0
     rekeyed: int = 0
     normalised: int = 0
+    fresh: int = 0
+    changed: int = 0
     notes: tuple[str, ...] = ()
     held_by: tuple[list[JSON], ...] = ()  # guards, each with its rows
 
@@ -69,6 +74,7 @@ class Planner:
         attempt: int,
         pulse: Callable[[int], None],
         guarded: Guarded | None = None,
+        names_left: bool = False,
     ) -> None:
         self.run = run
         self.shape = shape
@@ -88,6 +94,7 @@ class Planner:
             full=run.full,
             retry=run.trigger == Run.Trigger.RETRY,
             only_new=way.mode is Mode.INSERT,
+            names_left=names_left,
         )
 
     def make(self, reader: Reader, sql: str, zone: ZoneInfo, scratch: Path) -> Totals:
@@ -205,6 +212,8 @@ class Planner:
             entry, known = change.entry, change.known
             marks[entry.position] |= SENT
             self.totals.planned += 1
+            self.totals.fresh += known is None
+            self.totals.changed += known is not None and known.was_sent
             line = rows.line(entry)
             former = ""
             if known is not None and known.was_sent and self._is_rekeyed(line, known):
@@ -277,6 +286,7 @@ class Planner:
                 mark = marks[entry.position]
                 if not mark & SENT:
                     self.totals.planned += 1
+                    self.totals.changed += 1
                     if mark & DEFERRED:
                         self.totals.deferred -= 1
                     else:

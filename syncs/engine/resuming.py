@@ -22,6 +22,7 @@ def resume_stopped(connection: Connection, *, started_by: User | None) -> list[R
                 dry_run=last.dry_run,
                 keys=last.keys,
                 open_rows=last.open_rows,
+                confirmed=last.confirmed_rows,
             )
         except (AlreadyRunning, Paused):
             continue  # somebody was quicker

@@ -2,6 +2,8 @@
 
 ```
 queued → planning → delivering → finishing → succeeded | attention | stopped | cancelled
+            ↓ ↑         ↑
+          approval ─────┘   a brake holds the plan (`braking.py`), until a person decides (`approval.py`)
 ```
 
 Whoever calls `serve` holds the run's lease. A crash on any line leaves a run that another worker takes up
@@ -10,7 +12,6 @@ where the database says it is.
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +26,19 @@ from destinations.contract import JSON
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import User
-from syncs.engine import attention, doorbell, faults, ledger, leftovers, run_audit, run_log, settle
+from syncs.engine import (
+    approval,
+    attention,
+    brakes,
+    braking,
+    doorbell,
+    faults,
+    ledger,
+    leftovers,
+    run_audit,
+    run_log,
+    settle,
+)
 from syncs.engine.calls import Rest, Stop, stopped_by
 from syncs.engine.deliver import Delivery
 from syncs.engine.diff_writer import compare_plan
@@ -35,12 +48,12 @@ from syncs.engine.lease import Lease, LostLease
 from syncs.engine.mapping import MappingBroken
 from syncs.engine.plan_writer import discard
 from syncs.engine.planning import Planner
+from syncs.engine.pulse import Cancelled, Pulse
 from syncs.engine.staging import ScratchFull, sweep
 from syncs.engine.steady import steady
 from syncs.models import Batch, Run, Sync, SyncVersion
 from syncs.sources.base import SourceError
 
-PLAN_LASTS = timedelta(hours=1)
 FOREVER = float("inf")
 STOPPERS = (Stop, SourceError, MappingBroken, ScratchFull, UnreadableSecret, DestinationError)
 
@@ -61,10 +74,6 @@ class Paused(Exception):
         self.sync = sync
 
 
-class Cancelled(Exception):
-    """Somebody cancelled the run while it was planned."""
-
-
 # From outside
 
 
@@ -78,12 +87,15 @@ def start(
     dry_run: bool = False,
     keys: Sequence[str] | None = None,
     open_rows: Sequence[JSON] | None = None,
+    confirmed: int | None = None,
     ring: bool = True,
 ) -> Run:
     """Queue a run and ring for a worker, in one transaction.
 
     `keys` and `open_rows` limit it to rows by name, and to what needs attention when it is planned
-    (`attention.py`); where both are given, to the rows of either.
+    (`attention.py`); where both are given, to the rows of either. `confirmed` rows
+    were shown to whoever starts a first full run; None: nobody saw its numbers.
+
     AlreadyRunning where one is active, of a paused sync too; else Paused where the sync is.
     """
     try:
@@ -108,6 +120,7 @@ def start(
                 dry_run=dry_run,
                 keys=list(keys) if keys is not None else None,
                 open_rows=list(open_rows) if open_rows is not None else None,
+                confirmed_rows=confirmed,
                 due_at=timezone.now(),
             )
             if ring:
@@ -137,7 +150,8 @@ def cancel(run: Run) -> bool:
 
 
 def finish_here(run: Run, *, on_change: Callable[[Run], None] | None = None) -> Run:
-    """Conduct the run in this process to its end; wait while another live worker holds it."""
+    """Conduct the run in this process to its end, or until it waits for approval; wait while another live
+    worker holds it."""
 
     def look() -> None:
         if on_change is not None:
@@ -147,7 +161,7 @@ def finish_here(run: Run, *, on_change: Callable[[Run], None] | None = None) -> 
     while True:
         run.refresh_from_db()
         look()
-        if run.is_over:
+        if run.is_over or run.waits_for_approval:
             return run
         lease = Lease.take(run)
         if lease is None:
@@ -197,7 +211,7 @@ def _go(
                 "The sync was changed while this run was under way, and its rows will be sent anew. Whoever "
                 "edits the sync must start it again."
             )
-        if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or _is_stale(run):
+        if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or braking.is_stale(run):
             if run.cancel_requested_at is not None:
                 raise Cancelled
             rest = None if run.dry_run else leftovers.watch(run, lease, way_of(run.sync), until=until)
@@ -206,6 +220,8 @@ def _go(
                 return rest
             _plan(run, lease, look)
         look()
+        if run.status == Run.Status.APPROVAL:
+            return approval.rest_of(run)
         if run.status == Run.Status.DELIVERING:
             rest = _deliver(run, lease, until, others_wait, look)
             if rest is not None:
@@ -233,7 +249,7 @@ def _go(
 # Its stations
 
 
-def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
+def _plan(run: Run, lease: Lease, look: Callable[[], None], *, names_left: bool = False) -> None:
     """Read the model and write down what is to be sent. Nothing is sent from here."""
     attempt = run.plan_attempt + 1
     run.keys = attention.named(run)
@@ -247,32 +263,54 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None]) -> None:
         waits_for="",
         waiting_count=0,
         held_by=[],
+        diff=None,
+        brakes=None,
+        approval_ends_at=None,
         **zeroes,
     )
     run_log.planning(run)
-    pulse = _Pulse(run, lease, look)
+    pulse = Pulse(run, lease, look)
     sweep(settings.SCRATCH_DIR)
     sync, source = run.sync, run.sync.model.source
     keep_fields_fresh(sync)
     shape = shape_of(sync, told_of(run))
     planner = Planner(
-        run, lease, shape=shape, way=way_of(sync), attempt=attempt, pulse=pulse, guarded=guarded_by(sync)
+        run,
+        lease,
+        shape=shape,
+        way=way_of(sync),
+        attempt=attempt,
+        pulse=pulse,
+        guarded=guarded_by(sync),
+        names_left=run.dry_run or names_left,
     )
     totals = planner.make(
         sync.model.source.reader(), sync.model.sql, ZoneInfo(source.time_zone), settings.SCRATCH_DIR
     )
-    diff = compare_plan(run, lease, attempt, planner.shape, pulse.compared) if run.dry_run else None
+    held = braking.held_by(run, lease, totals, shape, attempt, pulse.compared)
+    if held is not None and not names_left and any(one.kind in brakes.OF_LEFT for one in held.found):
+        _plan(run, lease, look, names_left=True)  # once more: who approves it sees which rows left
+        return
+    compares = run.dry_run or held is not None
+    diff = compare_plan(run, lease, attempt, planner.shape, pulse.compared) if compares else None
+    now = timezone.now()
+    status, changes = Run.Status.DELIVERING, braking.kept_of(run) | {"due_at": now}
+    if held is not None:
+        status, ends_at = Run.Status.APPROVAL, approval.ends_at(now)
+        changes = approval.asked(held, ends_at) | {"due_at": ends_at}
+    elif run.dry_run or not totals.planned:
+        status = Run.Status.FINISHING
     _move(
         run,
         lease,
-        Run.Status.FINISHING if run.dry_run or not totals.planned else Run.Status.DELIVERING,
-        planned_at=timezone.now(),
-        due_at=timezone.now(),
+        status,
+        planned_at=now,
         waiting_count=totals.planned,
         notes=list(totals.notes),
         held_by=list(totals.held_by),
         diff=diff,
         waits_for="",
+        **changes,
         **{f"{name}_count": getattr(totals, name) for name in _PLANNED},
     )
     run_log.planned(run)
@@ -358,39 +396,3 @@ def _rest(run: Run, lease: Lease, rest: Rest) -> None:
     Run.objects.filter(pk=run.pk, lease_token=lease.token, cancel_requested_at__isnull=True).update(
         due_at=rest.due_at, waits_for=rest.waits_for
     )
-
-
-def _is_stale(run: Run) -> bool:
-    """Whether the plan is too old to be sent, and none of it was."""
-    return (
-        run.status == Run.Status.DELIVERING
-        and run.planned_at is not None
-        and timezone.now() - run.planned_at > PLAN_LASTS
-        and not run.batches.filter(plan_attempt=run.plan_attempt, attempt__gt=0).exists()
-    )
-
-
-class _Pulse:
-    """After each chunk that is planned: is the lease ours, did somebody cancel, what do people see?"""
-
-    def __init__(self, run: Run, lease: Lease, look: Callable[[], None]) -> None:
-        self._run = run
-        self._lease = lease
-        self._look = look
-        self._next = 0.0
-
-    def __call__(self, read: int) -> None:
-        self._beat(f"Reading the model: {read:,} rows so far.")
-
-    def compared(self, rows: int) -> None:
-        self._beat(f"Comparing with what was last sent: {rows:,} rows so far.")
-
-    def _beat(self, told: str) -> None:
-        self._lease.demand()
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 1
-        Run.objects.filter(pk=self._run.pk, lease_token=self._lease.token).update(waits_for=told)
-        self._look()
-        if Run.objects.filter(pk=self._run.pk, cancel_requested_at__isnull=False).exists():
-            raise Cancelled

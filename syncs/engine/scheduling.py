@@ -21,11 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def is_first(sync: Sync) -> bool:
-    """Whether no run over all rows was begun yet in the sync's present generation.
+    """Whether no run over all rows was begun yet in the sync's present generation, but for those that a brake
+    held and nobody approved.
 
     A schedule waits for it: the first full run is started by a person who saw its numbers.
     """
-    return not Run.objects.over_all_rows().filter(sync=sync, generation=sync.generation).exists()
+    begun = Run.objects.over_all_rows().filter(sync=sync, generation=sync.generation)
+    return not (begun.not_held() | begun.active()).exists()
 
 
 def start_due(now: datetime | None = None) -> int:

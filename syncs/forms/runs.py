@@ -49,6 +49,7 @@ class RunFilter(forms.Form):
         choices=[
             ("", "Any status"),
             (GOING_ON, "Going on"),
+            (Run.Status.APPROVAL, "Waits for approval"),
             (Run.Status.SUCCEEDED, "Succeeded"),
             (Run.Status.ATTENTION, "Needs attention"),
             (Run.Status.STOPPED, "Stopped"),

@@ -25,6 +25,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs that came to their end, if some of their rows need attention."""
         return self.filter(status__in=Run.GOOD)
 
+    def not_held(self) -> Self:
+        """Runs that no brake held, or that somebody approved."""
+        return self.filter(Q(brakes__isnull=True) | Q(decision=Run.Decision.APPROVED))
+
+    def waiting_for_approval(self) -> Self:
+        """Runs that a person must look at, and that nobody has cancelled."""
+        return self.filter(status=Run.Status.APPROVAL, cancel_requested_at__isnull=True)
+
     def due(self, at: datetime) -> Self:
         """Active runs whose time has come and that no live worker holds."""
         return self.active().filter(
@@ -37,7 +45,13 @@ class Run(models.Model):
 
     ```
     queued → planning → delivering → finishing → succeeded | attention | stopped | cancelled
+                ↓ ↑         ↑
+              approval ─────┘                  a brake holds it: nothing is sent before somebody agrees
     ```
+
+    While it waits for approval nobody holds its lease: who approves, denies or cancels it moves it on alone,
+    at a demand for the status and for the plan that was shown. `brakes` says what holds the present plan,
+    `approved` what somebody agreed to, both as `Shown` of `engine/brakes.py` writes them.
 
     Transitions are conditional updates that demand the old status and the holder's lease token. Counts
     are of rows: read = unchanged + deferred + held back + invalid + planned, and planned = accepted +
@@ -48,6 +62,7 @@ class Run(models.Model):
     class Status(models.TextChoices):
         QUEUED = "queued", "Queued"
         PLANNING = "planning", "Planning"
+        APPROVAL = "approval", "Waiting for approval"
         DELIVERING = "delivering", "Delivering"
         FINISHING = "finishing", "Finishing"
         SUCCEEDED = "succeeded", "Succeeded"
@@ -55,7 +70,7 @@ class Run(models.Model):
         STOPPED = "stopped", "Stopped"
         CANCELLED = "cancelled", "Cancelled"
 
-    ACTIVE = (Status.QUEUED, Status.PLANNING, Status.DELIVERING, Status.FINISHING)
+    ACTIVE = (Status.QUEUED, Status.PLANNING, Status.APPROVAL, Status.DELIVERING, Status.FINISHING)
 
     GOOD = (Status.SUCCEEDED, Status.ATTENTION)  # to their end, if some rows need attention
 
@@ -74,6 +89,13 @@ class Run(models.Model):
         SIGN_IN = "sign_in", "The destination's sign-in is no longer good"
         DESTINATION = "destination", "The destination"
         SOURCE = "source", "The source"
+
+    class Decision(models.TextChoices):
+        """What became of a run that waited for approval. Empty: it never did, or waits."""
+
+        APPROVED = "approved", "Approved"
+        DENIED = "denied", "Not to be sent"
+        EXPIRED = "expired", "Nobody decided in time"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
@@ -133,6 +155,16 @@ class Run(models.Model):
     )
     waits_for = models.TextField(blank=True, help_text="What it waits for, in plain words.")
 
+    confirmed_rows = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="How many rows were shown to whoever started a first full run."
+    )
+    brakes = models.JSONField(null=True, blank=True, editable=False, help_text="What holds its plan.")
+    approval_ends_at = models.DateTimeField(null=True, blank=True, help_text="Until when it can be approved.")
+    approved = models.JSONField(null=True, blank=True, editable=False, help_text="What somebody agreed to.")
+    decision = models.CharField(max_length=8, choices=Decision, blank=True, editable=False)
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
     due_at = models.DateTimeField(help_text="Not worth looking at before this time.")
     served_at = models.DateTimeField(null=True, blank=True, help_text="When a worker last held it.")
     plan_attempt = models.PositiveIntegerField(default=0, editable=False)
@@ -147,7 +179,7 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["sync", "number"], name="run_number_once_per_sync"),
             models.UniqueConstraint(
                 fields=["sync"],
-                condition=Q(status__in=["queued", "planning", "delivering", "finishing"]),
+                condition=Q(status__in=["queued", "planning", "approval", "delivering", "finishing"]),
                 name="run_one_active_per_sync",
                 violation_error_message="This sync is already running.",
             ),
@@ -174,6 +206,10 @@ class Run(models.Model):
                 condition=~Q(status__in=["succeeded", "attention"]) | Q(dry_run=True) | Q(waiting_count=0),
                 name="run_complete_leaves_nothing_waiting",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="approval") | Q(brakes__isnull=False, approval_ends_at__isnull=False),
+                name="run_approval_says_why_and_until_when",
+            ),
         ]
         indexes = [
             models.Index(fields=["team", "-id"], name="run_newest"),
@@ -181,7 +217,7 @@ class Run(models.Model):
             models.Index(fields=["team", "-served_at"], name="run_served"),
             models.Index(
                 fields=["due_at"],
-                condition=Q(status__in=["queued", "planning", "delivering", "finishing"]),
+                condition=Q(status__in=["queued", "planning", "approval", "delivering", "finishing"]),
                 name="run_due",
             ),
         ]
@@ -197,6 +233,10 @@ class Run(models.Model):
     def is_over_named_rows(self) -> bool:
         """Whether it keeps to rows that somebody chose."""
         return self.keys is not None or self.open_rows is not None
+
+    @property
+    def waits_for_approval(self) -> bool:
+        return self.status == self.Status.APPROVAL and self.cancel_requested_at is None
 
     @property
     def attention_count(self) -> int:

@@ -35,6 +35,9 @@ class Sync(models.Model):
     guards = models.JSONField(
         default=list, blank=True, help_text="Which rows are held back, as `engine/guard_kinds.py` reads it."
     )
+    brakes = models.JSONField(
+        default=dict, blank=True, help_text="What must be approved, as `engine/brakes.py` reads it."
+    )
     last_run_number = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

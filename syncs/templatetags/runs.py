@@ -23,6 +23,7 @@ _UTC_TIME = re.compile(r"\b([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))? UTC\b")
 STATES: dict[str, tuple[str, str]] = {
     Run.Status.QUEUED: ("Queued", ""),
     Run.Status.PLANNING: ("Reading", "busy"),
+    Run.Status.APPROVAL: ("Waits for approval", "warn"),
     Run.Status.DELIVERING: ("Sending", "busy"),
     Run.Status.FINISHING: ("Finishing", "busy"),
     Run.Status.SUCCEEDED: ("Succeeded", "good"),

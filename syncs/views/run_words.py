@@ -58,6 +58,8 @@ def sentence(run: Run, place: Place) -> str:
             return "It waits for its turn."
         case status.PLANNING:
             return "The model is read and compared with what was sent before. Nothing has been sent yet."
+        case status.APPROVAL:
+            return "Nothing has been sent: it waits until an admin of the team has looked at it."
         case status.DELIVERING:
             return f"What is new or changed is being sent to {destination}."
         case status.FINISHING:
@@ -113,7 +115,11 @@ def trouble_of(run: Run, now: datetime | None = None) -> Trouble | None:
     """
     now = now or timezone.now()
     lease_ends = run.lease_expires_at
-    if run.is_over or (lease_ends is not None and lease_ends - now > RENEWED_LATELY):
+    if (
+        run.is_over
+        or run.waits_for_approval
+        or (lease_ends is not None and lease_ends - now > RENEWED_LATELY)
+    ):
         return None
     if not WorkerBeat.objects.are_alive():
         return NO_WORKER

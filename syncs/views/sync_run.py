@@ -73,7 +73,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
                     audit.Subject("run", f"{sync.name} #{count.number}", str(count.public_id)),
                     after={"rows": count.planned_count},
                 )
-                return _go(request, sync)
+                return _go(request, sync, confirmed=count.planned_count)
         elif action == "count" and (count is None or count.is_over):
             start_run(request, sync, dry_run=True)
             return redirect("sync_first", request.team.slug, sync.public_id)

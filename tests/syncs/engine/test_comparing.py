@@ -87,7 +87,9 @@ def compare_at_random(run: Run, lease: Lease, scratch: Path, way: str, random: R
     run.full, run.dry_run = way == "full", way == "dry"
     run.keys = [text for text, _ in rows] if way == "some keys" else None
     run.save()
-    when = Circumstances(run.number, timezone.now(), full=run.full, only_new=way == "only new")
+    when = Circumstances(
+        run.number, timezone.now(), full=run.full, only_new=way == "only new", names_left=way == "dry"
+    )
 
     with Staging(scratch) as staged:
         stage(staged, rows)

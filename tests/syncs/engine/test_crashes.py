@@ -332,7 +332,7 @@ def test_a_database_without_room_for_the_plan_stops_the_run(scene: Scene) -> Non
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + 20}")
     try:
-        run = scene.finish()
+        run = scene.finish(confirmed=2_000)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA max_page_count = 1073741823")
@@ -340,4 +340,4 @@ def test_a_database_without_room_for_the_plan_stops_the_run(scene: Scene) -> Non
     assert (run.status, counts(run)) == (Run.Status.STOPPED, {})
     assert "no room left on the disk of Syncadmin's own database" in run.stop_reason
     assert scene.requests() == []
-    assert counts(scene.finish())["accepted"] == 2_000
+    assert counts(scene.finish(confirmed=2_000))["accepted"] == 2_000

@@ -70,7 +70,7 @@ def make_sync(connection: Connection, mapping: dict[str, Any], **facts: Any) -> 
 
 def finish(sync: Sync, rows: list[dict[str, Any]]) -> Run:
     write_csv("rows.csv", rows)
-    return finish_here(start(sync, ring=False))
+    return finish_here(start(sync, confirmed=len(rows), ring=False))
 
 
 def crowd(count: int, **columns: Any) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ def test_of_a_job_of_refused_people_each_is_told_once_though_the_worker_dies_ove
 ) -> None:
     salesloft.faults.set(row_fail_rate=1.0)
     write_csv("rows.csv", crowd(1_100))
-    run = start(make_sync(connection, PEOPLE), ring=False)
+    run = start(make_sync(connection, PEOPLE), confirmed=1_100, ring=False)
     written = RejectedRow.objects.bulk_create
     rows: list[int] = []
 
