@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count
 from django.utils import timezone
 
+from syncs.engine.brakes import Shown
 from syncs.models import RejectedRow, Run
 
 MOST_REASONS = 8
@@ -62,6 +63,7 @@ def details(run: Run) -> dict[str, Any]:
         "stop_reason": run.stop_reason,
         "stopped_by": run.stopped_by,
         "waits_for": run.waits_for,
+        "held": list(held(run)),
         "notes": run.notes,
     }
 
@@ -94,6 +96,7 @@ def lines(run: Run) -> Iterator[str]:
         yield f"  {run.stop_reason}"
     if run.waits_for and not run.is_over:
         yield f"  {run.waits_for}"
+    yield from (f"  {line}" for line in held(run))
     yield f"  {_counted(run.read_count, 'row')} read: " + _list(
         (run.unchanged_count, "unchanged"),
         (run.deferred_count, "refused before and not due yet"),
@@ -123,6 +126,18 @@ def lines(run: Run) -> Iterator[str]:
     if len(found) > MOST_REASONS:
         yield "    … and more kinds; the Django admin lists every row"
     yield f"  Its id is {run.public_id}"
+
+
+def held(run: Run) -> Iterator[str]:
+    """Why the run waits for approval; nothing where it does not."""
+    if not run.waits_for_approval:
+        return
+    shown = Shown.read(run.brakes or {})
+    yield "Nothing has been sent: it waits until somebody has looked at this."
+    yield from shown.since
+    yield from (one.text for one in shown.found if not any(one.text in line for line in shown.since))
+    if run.approval_ends_at is not None:
+        yield f"It can be approved until {run.approval_ends_at:%Y-%m-%d %H:%M} UTC, and ends then."
 
 
 def progress(run: Run) -> str:

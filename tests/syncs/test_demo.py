@@ -48,7 +48,7 @@ def demo(db: None, tmp_path: Path, settings: Settings, sandbox: Sandbox) -> Path
 def run(name: str) -> Run:
     """Run a sync of the demo to its end, in this process."""
     with suppress(SystemExit):
-        call_command("run", name, team=login.TEAM, stdout=io.StringIO(), stderr=io.StringIO())
+        call_command("run", name, team=login.TEAM, approve=True, stdout=io.StringIO(), stderr=io.StringIO())
     return Run.objects.filter(sync__name=name).latest("pk")
 
 

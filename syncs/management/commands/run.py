@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
-from syncs.engine import doorbell, run_log
+from syncadmin.teams import audit
+from syncs.engine import approval, doorbell, run_log
 from syncs.engine.lease import holder_is_dead
 from syncs.engine.run import AlreadyRunning, Paused, finish_here, start
 from syncs.management import report
@@ -23,7 +26,8 @@ from syncs.models import Run, Sync
 class Command(UserCommand):
     help = (
         "Run a sync to its end. Exit code 0: nothing needs attention; 1: some rows do; "
-        "2: it did not finish (stopped, cancelled, interrupted, or an error)."
+        "2: it did not finish (stopped, cancelled, interrupted, waiting for approval, or an error). Where a "
+        "brake holds the run, you are asked at a terminal; otherwise it waits, unless --approve is given."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,10 +36,15 @@ class Command(UserCommand):
         parser.add_argument("--full", action="store_true", help="send every row, changed or not")
         parser.add_argument("--limit", type=_positive, metavar="N", help="send at most N rows")
         parser.add_argument("--dry-run", action="store_true", help="plan only: send nothing")
+        parser.add_argument("--approve", action="store_true", help="send what a brake holds, without asking")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         parser.add_argument("--queue", action="store_true", help="leave it to the worker; print the run's id")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["approve"] and options["queue"]:
+            raise UserError(
+                "--approve is for runs in the foreground: leave out --queue, or approve it on its page."
+            )
         sync = find_sync(options["sync"], options["team"])
         run_log.log.disabled = self.stderr.isatty()  # who watches needs no log of it
         run = self._begin(sync, options)
@@ -43,6 +52,8 @@ class Command(UserCommand):
             self.stdout.write(json.dumps(report.counts(run)) if options["json"] else str(run.public_id))
             return
         run = self._conduct(run, sync)
+        while run.waits_for_approval and self._is_approved(run, options):
+            run = self._conduct(run, sync)
         if options["json"]:
             self.stdout.write(json.dumps(report.counts(run)))
             if run.stop_reason:
@@ -119,6 +130,28 @@ class Command(UserCommand):
         finally:
             if is_watched:
                 self.stderr.write("\r\x1b[K", str, ending="")
+
+    def _is_approved(self, run: Run, options: dict[str, Any]) -> bool:
+        """Tell what holds the run. Whether whoever is here lets it go on."""
+        can_ask = not options["json"] and sys.stdin.isatty() and self.stderr.isatty()
+        if can_ask or options["json"] or options["approve"]:  # else the report says so
+            for line in report.held(run):
+                self._say(line)
+        if not options["approve"]:
+            if not can_ask:
+                self._say(f"`{_command(run)} --approve` sends it; so does an admin of the team, on its page.")
+                return False
+            self.stderr.write("Send it? [y/N] ", str, ending="")
+            if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+                return False
+        with transaction.atomic():
+            answer = approval.approve(run, attempt=run.plan_attempt, by=None)
+            if answer.done:
+                audit.record(audit.COMMAND_LINE, run.team, audit.Action.RUN_APPROVED, run)
+        if not answer.done:
+            self._say(answer.text)
+        run.refresh_from_db()
+        return not run.waits_for_approval
 
     def _say(self, line: str) -> None:
         """A remark that is no error."""

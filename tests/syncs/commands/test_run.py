@@ -1,5 +1,6 @@
 """`manage.py run`, `runs` and `cancel`: what they print and how they end."""
 
+import io
 import json
 import signal
 import threading
@@ -10,13 +11,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from syncadmin.teams.models import Team
+from syncadmin.teams.models import AuditEntry, Team
 from syncs.engine.run import start
 from syncs.models import RejectedRow, Run, Sync
-from tests.syncs.commands.conftest import ADA, BOB, CLEO, World
+from tests.syncs.commands.conftest import ADA, BOB, CLEO, Terminal, World
 
 KEYS = [
     "run",
@@ -305,3 +307,47 @@ def test_held_back_rows_need_nobodys_attention(applied: World, types_in: Callabl
     assert "1 held back" in done.out
     assert "What needs attention" not in done.out
     assert RejectedRow.objects.filter(stage=RejectedRow.Stage.HELD_BACK).count() == 1
+
+
+# Brakes
+
+
+@pytest.fixture
+def cautious(applied: World) -> World:
+    """A first run of two rows is enough to ask."""
+    Sync.objects.update(brakes={"first": {"least": 2}})
+    return applied
+
+
+def test_a_run_that_a_brake_holds_says_why_and_ends_with_2(cautious: World) -> None:
+    done = cautious.manage("run", SYNC)
+
+    assert done.code == 2
+    assert f"Run 1 of {SYNC} (acme): waiting for approval" in done.out
+    assert "This is the first run over all rows: 3 rows would be sent" in done.out
+    assert f"`manage.py run {SYNC} --team acme --approve` sends it" in done.err
+    assert cautious.sandbox.leads() == {}
+    told = json.loads(cautious.manage("run", SYNC, "--json").out)
+    assert (told["status"], told["waiting"]) == ("approval", 3)
+
+    done = cautious.manage("run", SYNC, "--approve")
+    assert done.code == 0
+    assert len(cautious.sandbox.leads()) == 3
+    assert AuditEntry.objects.get(action="run.approved").who == "the command line"
+
+
+@pytest.mark.parametrize(("typed", "code", "arrived"), [("y\n", 0, 3), ("\n", 2, 0), ("", 2, 0)])
+def test_at_a_terminal_it_asks(
+    cautious: World, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, arrived: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    asked = Terminal()
+    ended = 0
+    try:
+        call_command("run", SYNC, stdout=io.StringIO(), stderr=asked)
+    except SystemExit as error:
+        ended = int(error.code or 0)
+
+    assert "3 rows would be sent" in asked.getvalue()
+    assert "Send it? [y/N] " in asked.getvalue()
+    assert (ended, len(cautious.sandbox.leads())) == (code, arrived)
