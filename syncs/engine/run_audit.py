@@ -27,6 +27,12 @@ def cancelled(by: audit.By, run: Run) -> None:
     audit.record(by, run.sync.team, Action.RUN_CANCELLED, _named(run))
 
 
+def decided(by: audit.By, run: Run, *, approved: bool) -> None:
+    """In the transaction of a decision about a run that waited for approval."""
+    action = Action.RUN_APPROVED if approved else Action.RUN_DENIED
+    audit.record(by, run.sync.team, action, _named(run), after={"rows": run.planned_count})
+
+
 def _named(run: Run) -> Subject:
     return Subject("run", f"{run.sync.name} #{run.number}", str(run.public_id))
 

@@ -14,8 +14,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from syncadmin.teams import audit
-from syncs.engine import approval, doorbell, run_log
+from syncs.engine import approval, doorbell, run_audit, run_log
 from syncs.engine.lease import holder_is_dead
 from syncs.engine.run import AlreadyRunning, Paused, finish_here, start
 from syncs.management import report
@@ -147,7 +146,7 @@ class Command(UserCommand):
         with transaction.atomic():
             answer = approval.approve(run, attempt=run.plan_attempt, by=None)
             if answer.done:
-                audit.record(audit.COMMAND_LINE, run.team, audit.Action.RUN_APPROVED, run)
+                run_audit.decided(None, run, approved=True)
         if not answer.done:
             self._say(answer.text)
         run.refresh_from_db()
