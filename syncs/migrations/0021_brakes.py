@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncs', '0019_alerts'),
+        ('syncs', '0020_beginnings_of_keys'),
         ('teams', '0002_audit_log'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
