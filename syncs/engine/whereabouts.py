@@ -5,14 +5,17 @@ rows that did not arrive by upsert key within the team and by primary key within
 primary key. Former generations are left out: their syncs send every row anew.
 """
 
+import json
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 import orjson
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Length
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Length
 from psycopg.errors import QueryCanceled
 
 from destinations.contract import Verdict
@@ -25,7 +28,7 @@ from syncs.models import Batch, LedgerEntry, PlannedRow, RejectedRow, Run, Sync,
 
 MOST = 100  # rows that are told of
 CANDIDATES = 20
-SECONDS_BY_ID = 10
+SECONDS_CLOSELY = 10
 ROWS_LOOKED_THROUGH = 20_000  # of plans that are under way, of which the upsert keys are in no index
 BATCHES_LOOKED_THROUGH = 200
 
@@ -38,8 +41,8 @@ class Whereabouts:
     """What was found. `elsewhere` are the syncs that know nothing of it.
 
     `is_more`: there are more rows than MOST. `unread` are runs under way whose plans are too long to be
-    looked through, so that a row nobody knew before may be among theirs. `gave_up`: to look through all
-    records for an id takes too long.
+    looked through, so that a row nobody knew before may be among theirs. `gave_up`: a closer look
+    took too long.
     """
 
     forms: tuple[str, ...]
@@ -55,11 +58,12 @@ class Whereabouts:
         return any(standing.state in MOVES for standing in self.standings)
 
 
-def find(team: Team, text: str, *, also: Run | None = None, by_id: bool = False) -> Whereabouts:
+def find(team: Team, text: str, *, also: Run | None = None, closely: bool = False) -> Whereabouts:
     """Look through all syncs of the team for rows with this upsert or primary key.
 
-    `also` is a run of the team for chosen rows, which are told of too. `by_id` looks for records that have
-    this id at the destination as well: no index knows these, so it reads all that was sent.
+    `also` is a run of the team for chosen rows, which are told of too. `closely` looks for what
+    no index knows, too: records with this id at the destination, and this value in rows that were stopped
+    before they had a key.
     """
     forms = spellings(text)
     syncs = _syncs(team)
@@ -67,8 +71,8 @@ def find(team: Team, text: str, *, also: Run | None = None, by_id: bool = False)
     search = _Search(team, forms, {pk: one.sync for pk, one in syncs.items()})
     search.by_key()
     search.by_wishes(syncs.values(), also)
-    if by_id:
-        found.gave_up = not search.by_remote_id()
+    if closely:
+        found.gave_up = not search.closely()
     found.unread = search.by_plans([one.newest for one in syncs.values() if one.newest is not None])
     search.complete()
     standings = [
@@ -156,15 +160,20 @@ class _Search:
         self._take_entries(self._entries(map(row_key, self._typed_keys)))
         self._take_failed(RejectedRow.objects.filter(team=self.team, match_key__in=self.forms))
 
-    def by_remote_id(self) -> bool:
-        """By the id that the destination gave; False where that takes too long."""
-        found = LedgerEntry.objects.filter(team=self.team, remote_id__in=self.forms)
+    def closely(self) -> bool:
+        """By the ids that destinations gave, and by values; False where that takes too long."""
+        of_team = LedgerEntry.objects.filter(team=self.team, remote_id__in=self.forms)
+        keyless = RejectedRow.objects.filter(team=self.team, match_key="", stage=RejectedRow.Stage.INVALID)
+        values = [json.dumps(form, ensure_ascii=connection.vendor != "postgresql") for form in self.forms]
+        holding = reduce(or_, (Q(values__contains=value) for value in values), Q(pk__in=[]))
+        stopped = keyless.annotate(values=Cast("payload", TextField())).filter(holding, is_open=True)
         try:
             with transaction.atomic():
                 if connection.vendor == "postgresql":
                     with connection.cursor() as cursor:
-                        cursor.execute(f"SET LOCAL statement_timeout = {SECONDS_BY_ID * 1000}")
-                self._take_entries(found)
+                        cursor.execute(f"SET LOCAL statement_timeout = {SECONDS_CLOSELY * 1000}")
+                self._take_entries(of_team)
+                self._take_failed(stopped)
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled):
                 raise

@@ -149,13 +149,13 @@ def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:
     """What the page tells."""
     followed = _followed(request)
     run = followed.run if followed is not None else None
-    by_id = "id" in request.GET
-    found = find(request.team, text, also=run, by_id=by_id)
+    closely = "closely" in request.GET
+    found = find(request.team, text, also=run, closely=closely)
     told = [people_words.tell(standing) for standing in found.standings]
     begin_so = candidates(request.team, text) if not told else []
     models = people_source.models_of(found)
     near = sum(one.knows for one in models) if told else NEAR
-    here, asked = reverse("person", args=[request.team.slug, ref]), _asked(run, by_id=by_id)
+    here, asked = reverse("person", args=[request.team.slug, ref]), _asked(run, closely=closely)
     return {
         "section": "people",
         "form": FindForm(initial={"what": text}),
@@ -170,15 +170,15 @@ def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:
         "elsewhere": [(of, people_words.of_elsewhere(of)) for of in found.elsewhere],
         "near": models[:near],
         "far": models[near:],
-        "may_be_id": not told and not by_id and not is_address(found.forms),
+        "may_look_closer": not told and not closely and not is_address(found.forms),
         "candidates": [(key, reference(request.team, key)) for key in begin_so],
     }
 
 
-def _asked(run: Run | None, *, by_id: bool) -> str:
+def _asked(run: Run | None, *, closely: bool) -> str:
     """What the page's own address asks beside the person."""
     asked = {"run": str(run.public_id)} if run is not None else {}
-    return urlencode(asked | ({"id": "1"} if by_id else {}))
+    return urlencode(asked | ({"closely": "1"} if closely else {}))
 
 
 def _followed(request: TeamRequest) -> Followed | None:

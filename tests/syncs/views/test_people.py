@@ -233,19 +233,22 @@ def test_the_beginning_of_an_address_offers_those_that_are_known(as_alice: Clien
     assert ask(as_alice, "perso_").context["candidates"] == []
 
 
-def test_an_id_of_the_destination_finds_its_record_when_that_is_asked_for(
+def test_a_closer_look_knows_ids_of_the_destination_and_values_that_make_no_key(
     as_alice: Client,
     scene: Scene,  # noqa: F811
 ) -> None:
-    scene.rows = [person(1)]
+    scene.rows = [person(1), person(2, email="zoë@acme,com")]
     scene.finish()
     LedgerEntry.objects.update(remote_id="701-42")
 
     page = ask(as_alice, "701-42")
-    assert "No sync knows of it." in text(page) and "Look for a record with this id" in text(page)
-    found = text(as_alice.get(url("person", page.context["ref"], id=1)))
+    assert "No sync knows of it." in text(page) and "Look more closely" in text(page)
+    found = text(as_alice.get(url("person", page.context["ref"], closely=1)))
     assert "It arrived in Qualified" in found and "Its id there 701-42" in found
-    assert "record with this id" not in text(ask(as_alice, "nobody@acme.com"))
+    page = ask(as_alice, "zoë@acme,com")
+    found = text(as_alice.get(url("person", page.context["ref"], closely=1)))
+    assert "run #1 stopped it for its data" in found and "Primary key 2" in found
+    assert "Look more closely" not in text(ask(as_alice, "nobody@acme.com"))
 
 
 def test_what_is_typed_is_in_no_address_and_means_nothing_to_another_team(
