@@ -95,12 +95,12 @@ def candidates(team: Team, text: str) -> list[str]:
     found: set[str] = set()
     for model in (LedgerEntry, RejectedRow):
         for start in beginnings(text):
-            known = model._default_manager.filter(_begins(start), team=team).order_by()
+            known = model._default_manager.filter(begins(start), team=team).order_by()
             found.update(known.values_list("match_key", flat=True)[: CANDIDATES * 10])
     return sorted(found)[:CANDIDATES]
 
 
-def _begins(start: str) -> Q:
+def begins(start: str) -> Q:
     """By the index: PostgreSQL's is made for LIKE, SQLite's for ranges, as its LIKE knows no case."""
     if connection.vendor == "postgresql":
         return Q(match_key__startswith=start)

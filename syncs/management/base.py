@@ -50,6 +50,14 @@ def find_team(slug: str) -> Team:
     return team
 
 
+def find_only_team() -> Team:
+    """The team of an installation that has one."""
+    teams = list(Team.objects.order_by("slug")[:2])
+    if len(teams) == 1:
+        return teams[0]
+    raise UserError("There are several teams: say which one with --team." if teams else "There is no team.")
+
+
 def find_sync(name: str, team: str | None) -> Sync:
     """The sync with this name; the team is needed only where several teams have one."""
     syncs = Sync.objects.select_related("team")

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from destinations import registry
 from destinations.connect import adapter_of
 from destinations.errors import Misconfigured
 from syncadmin.lib.shown import counted
-from syncs.engine.catalogue import GUARD
+from syncs.engine.catalogue import GUARD, look_up
 from syncs.engine.guard_words import listed
 from syncs.engine.standing import IS_THERE, MOVES, NEEDS_SOMEBODY, OfSync, Standing, State
 from syncs.engine.whereabouts import Whereabouts
@@ -42,7 +43,9 @@ STOPPED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A row's standing in words. `reason` is what was found or answered, `next` what comes by itself."""
+    """A row's standing in words. `reason` is what was found or answered, `next` what comes by itself, `to_do`
+    what whoever must act does; `problem` names the reason in the catalogue.
+    """
 
     standing: Standing
     place: Place
@@ -52,6 +55,8 @@ class Told:
     who: str
     next: str
     reason: str = ""
+    problem: str = ""
+    to_do: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -72,6 +77,9 @@ def tell(standing: Standing) -> Told:
     said = _sentence(standing, place.destination)
     if standing.part and said.startswith("It "):
         said = f"The {place.object.lower()} {said.removeprefix('It ')}"
+    told = _telling(standing)
+    problem = told.problem if told is not None else ""
+    adapter = registry.adapters().get(standing.sync.connection.destination)
     return Told(
         standing,
         place,
@@ -81,6 +89,8 @@ def tell(standing: Standing) -> Told:
         _who(standing),
         _next(standing),
         _reason(standing),
+        problem,
+        look_up(problem, adapter).action if problem else "",
         _notes(standing, place.destination),
     )
 
@@ -154,14 +164,20 @@ def _gone(standing: Standing) -> str:
     )
 
 
-def _reason(standing: Standing) -> str:
+def _telling(standing: Standing) -> RejectedRow | None:
+    """The row that did not arrive, where the state is because of it."""
     if standing.state == State.LEFT_BEHIND:
-        return standing.left_behind.reason if standing.left_behind is not None else ""
-    if standing.state in (State.UNSENT, State.SENDING, State.WAITING):
-        run = standing.of.newest
-        return (run.stop_reason or run.waits_for) if run is not None else ""
+        return standing.left_behind
     tells = (State.REFUSED, State.INVALID, State.HELD_BACK, State.IN_DOUBT)
-    return standing.failed.reason if standing.failed is not None and standing.state in tells else ""
+    return standing.failed if standing.state in tells else None
+
+
+def _reason(standing: Standing) -> str:
+    run = standing.of.newest
+    if run is not None and standing.state in (State.UNSENT, State.SENDING, State.WAITING):
+        return run.stop_reason or run.waits_for
+    told = _telling(standing)
+    return told.reason if told is not None else ""
 
 
 # Who, and what next

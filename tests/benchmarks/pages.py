@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.pages [--database sqlite|postgres]`: what the pages take at the server.
 
-A team with 10,000 runs, and a run with 100,000 rows that need attention, in a database of their own; and the
-mapping of 200 columns to 200 fields. The median of the warm answers is printed; the exit code is 1 where one
-takes more than 100 ms, the mapping more than 150 ms.
+A team with 10,000 runs, a run with 100,000 rows that need attention and 1,000,000 sent records, in a
+database of their own; and the mapping of 200 columns to 200 fields. The median of the warm answers is
+printed; the exit code is 1 where one takes more than 100 ms, the mapping more than 150 ms.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from tests.benchmarks.wide import fill_wide
 RUNS = 10_000
 ROWS = 100_000
 PROBLEMS = 12
+RECORDS = 1_000_000
 TIMES = 15
 MOST_SECONDS = 0.1
 MOST_SECONDS_OF_A_MAPPING = 0.15
@@ -60,7 +61,10 @@ def _measure(database: str, folder: Path) -> int:
     settings.DEBUG = False  # it would keep every statement
     settings.ALLOWED_HOSTS = ["testserver"]
     call_command("migrate", verbosity=0)
+    from syncs.views.people import reference
+
     user, run, row = _fill()
+    _fill_ledger(run)
     address = os.environ["DATABASE_URL"] if database == "postgres" else ""
     wide = fill_wide(run.team, address, folder)
     with connection.cursor() as cursor:
@@ -81,9 +85,16 @@ def _measure(database: str, folder: Path) -> int:
         "rows, in the middle": f"{here}rows/?show=attention&older={row.public_id}",
         "rows of a group": f"{here}rows/?{group}",
         "row": f"{here}rows/{row.public_id}/",
+        "a person": f"/t/acme/people/{reference(run.team, 'person77@acme.com')}/",
+        "a person by primary key": f"/t/acme/people/{reference(run.team, '77')}/",
+        "the beginning of a key": f"/t/acme/people/{reference(run.team, 'person77')}/",
+        "nobody": f"/t/acme/people/{reference(run.team, 'nobody@acme.com')}/",
         "mapping of 200 × 200": f"/t/acme/syncs/{wide.public_id}/edit/mapping/",
     }
-    print(f"{database}: {RUNS:,} runs; {ROWS:,} rows that need attention in one; median of {TIMES}, warm")
+    print(
+        f"{database}: {RUNS:,} runs; {ROWS:,} rows that need attention in one; {RECORDS:,} sent records; "
+        f"median of {TIMES}, warm"
+    )
     slow = 0
     for name, address in pages.items():
         taken, worked = [], []
@@ -173,6 +184,32 @@ def _fill() -> tuple[Any, Any, Any]:
         batch_size=2000,
     )
     return user, run, RejectedRow.objects.filter(problem="problem_06").order_by("pk")[ROWS // PROBLEMS // 2]
+
+
+def _fill_ledger(run: Any) -> None:
+    """What the run's sync has sent, if it had sent that much."""
+    from django.utils import timezone
+
+    from syncs.engine.keys import row_key
+    from syncs.models import LedgerEntry
+
+    LedgerEntry.objects.bulk_create(
+        (
+            LedgerEntry(
+                team_id=run.team_id,
+                sync_id=run.sync_id,
+                generation=1,
+                key=row_key(str(n)),
+                key_text=str(n),
+                match_key=f"person{n}@acme.com",
+                fingerprint=n,
+                run_number=1,
+                accepted_at=timezone.now(),
+            )
+            for n in range(RECORDS)
+        ),
+        batch_size=1000,
+    )
 
 
 if __name__ == "__main__":

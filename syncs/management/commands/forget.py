@@ -6,10 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from syncadmin.teams import audit
-from syncadmin.teams.models import Team
 from syncs.configuration.guards import naming
 from syncs.engine.forget import StillRunning, forget, look
-from syncs.management.base import UserCommand, UserError, find_team
+from syncs.management.base import UserCommand, UserError, find_only_team, find_team
 
 
 class Command(UserCommand):
@@ -24,7 +23,7 @@ class Command(UserCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        team = find_team(options["team"]) if options["team"] else _the_only_team()
+        team = find_team(options["team"]) if options["team"] else find_only_team()
         if not options["key"].strip():
             raise UserError("Give an e-mail address, another upsert key, or a primary key.")
         found = {kind: number for kind, number in look(team, options["key"]).items() if number}
@@ -64,10 +63,3 @@ class Command(UserCommand):
 
 def _lines(counts: dict[str, int]) -> list[str]:
     return [f"{kind}: {number:,}" for kind, number in counts.items() if number]
-
-
-def _the_only_team() -> Team:
-    teams = list(Team.objects.order_by("slug")[:2])
-    if len(teams) == 1:
-        return teams[0]
-    raise UserError("There are several teams: say which one with --team." if teams else "There is no team.")

@@ -4,12 +4,21 @@ import re
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import connection as database
+from django.db.models import Q
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team, User
+from syncs.engine.forget import forget
+from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here, start
-from syncs.models import LedgerEntry, Run, Sync, WaitingRetry
+from syncs.engine.whereabouts import begins
+from syncs.management.base import UserError
+from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync, WaitingRetry
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, make_sync, person, plan_only, set_mapping
 from tests.syncs.engine.test_guarded_runs import ONLY_VPS, guard
@@ -95,6 +104,26 @@ def test_each_end_of_a_run_is_told_in_one_sentence_with_who_must_act(as_alice: C
     company = where(as_alice, "https://www.acme.com/")
     assert "The company arrived in Qualified on" in company and "the rows that name it" in company
 
+    forget(world.team, "person1@acme.com")
+    assert "No sync knows of it." in where(as_alice, "person1@acme.com")
+    assert "No sync knows of it." in where(as_alice, "1")
+
+
+def test_the_command_line_tells_the_same(world: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    world.finish()
+    capsys.readouterr()
+
+    call_command("where", "person2@acme.com")
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "It is held back by the guard “Only VPs”.\n\nleads → Qualified leads: person2@acme.com"
+    )
+    assert "Who must act: Nobody, unless it should be sent" in told
+    call_command("where", "person", "--team", "acme", "--closely")
+    assert "begin like this: person1@acme.com, person2@acme.com" in capsys.readouterr().out
+    with pytest.raises(UserError, match="Give an e-mail address"):
+        call_command("where", "  ")
+
 
 def test_a_row_of_which_nothing_changed_says_since_when(as_alice: Client, world: Scene) -> None:
     world.finish()
@@ -117,6 +146,9 @@ def test_what_was_wrong_and_is_right_now_arrived(as_alice: Client, world: Scene)
     gone = where(as_alice, "7")
     assert "It was never sent: run #1 stopped it for its data on" in gone
     assert "run #2 did not meet it any more" in gone
+
+    Sync.objects.update(generation=2)  # all that was sent counts no more
+    assert "No sync knows of it." in where(as_alice, "6")
 
 
 def test_a_new_address_tells_of_the_record_left_behind(as_alice: Client, world: Scene) -> None:
@@ -288,7 +320,9 @@ def test_several_syncs_are_told_of_apart_at_the_cost_of_one(
 ) -> None:
     world.finish()
     for number in range(12):
-        other = make_sync(team=world.team, connection=world.connection, name=f"more {number:02}")
+        key = ("first_name", "id") if number == 1 else ("id",)
+        made = {"team": world.team, "connection": world.connection, "primary_key": key}
+        other = make_sync(name=f"more {number:02}", **made)
         if number < 2:
             finish_here(start(other, ring=False))
     with django_assert_max_num_queries(24):
@@ -297,3 +331,43 @@ def test_several_syncs_are_told_of_apart_at_the_cost_of_one(
     words = text(page)
     assert "It arrived by leads, more 00 and more 01. 10 other syncs know nothing of it." in words
     assert len(page.context["told"]) == 3
+    (told,) = ask(as_alice, "Person 1, 1").context["told"]
+    assert (told.standing.sync.name, told.standing.key_text) == ("more 01", '["Person 1","1"]')
+
+
+def test_a_search_is_one_look_in_an_index_among_many_syncs_and_records(
+    as_alice: Client, team: Team, django_assert_max_num_queries: Any
+) -> None:
+    source = Source.objects.create(team=team, name="files", kind="duckdb")
+    model = QueryModel.objects.create(team=team, source=source, name="people", primary_key=["id"])
+    account = RemoteAccount.objects.create(team=team, destination="qualified")
+    connection = Connection.objects.create(team=team, account=account, name="q", destination="qualified")
+    of_all = {"team": team, "model": model, "connection": connection, "object_key": "leads"}
+    Sync.objects.bulk_create(Sync(name=f"sync {n:03}", upsert_key="email", **of_all) for n in range(200))
+    syncs = list(Sync.objects.order_by("name"))
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            team=team,
+            sync=syncs[n % 40],
+            generation=1,
+            key=row_key(str(n)),
+            key_text=str(n),
+            match_key=f"person{n}@acme.com",
+            fingerprint=n,
+            run_number=1,
+            accepted_at=timezone.now(),
+        )
+        for n in range(4_000)
+    )
+
+    with django_assert_max_num_queries(24):
+        page = ask(as_alice, "person77@acme.com")
+    assert [one.standing.sync.name for one in page.context["told"]] == ["sync 037"]
+    assert len(page.context["elsewhere"]) == 199
+    assert "more than" not in text(page)
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute("set enable_seqscan = off")  # so few rows would be read through
+    of_team = LedgerEntry.objects.filter(team=team)
+    for wanted in (Q(match_key__in=["a@b.com", "b.com"]), begins("person7")):
+        assert "ledger_person" in of_team.filter(wanted).explain()
