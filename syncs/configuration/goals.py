@@ -10,6 +10,7 @@ from typing import Any
 
 from destinations import accounts
 from destinations.contract import JSON, Adapter, Field
+from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncs.configuration.checks import Draft, Filling
@@ -89,7 +90,8 @@ class ModelGoal:
 class ConnectionGoal:
     """`limits` are what the document says of the account. `moves`: to another account of the service.
 
-    `fetched` holds the fields that the service was asked for now, `spoken` the adapters that asked.
+    `fetched` holds the fields that the service was asked for now, `silent` why it did not tell them, `spoken`
+    the adapters that asked.
     """
 
     name: str
@@ -104,6 +106,7 @@ class ConnectionGoal:
     asks: bool = False
     moves: bool = False
     fetched: dict[str, list[Field]] = field(default_factory=dict)
+    silent: dict[str, DestinationError] = field(default_factory=dict)
     spoken: list[Adapter] = field(default_factory=list)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from destinations import connect, registry
 from destinations.contract import Field
-from destinations.errors import RateLimited, Temporary
+from destinations.errors import DestinationError, RateLimited, Temporary
 from syncs.configuration.goals import ConnectionGoal, SourceGoal
 from syncs.models import Source
 from syncs.sources.base import Reader
@@ -37,19 +37,28 @@ def remembered(goal: ConnectionGoal, object_key: str) -> Sequence[Field] | None:
 
 def fields(goal: ConnectionGoal, object_key: str) -> Sequence[Field]:
     """The fields that the service lists now, asked for once. DestinationError where it does not answer."""
-    if object_key in goal.fetched:
-        return goal.fetched[object_key]
+    if object_key in goal.silent:
+        raise goal.silent[object_key]
+    if object_key not in goal.fetched:
+        try:
+            goal.fetched[object_key] = _ask(goal, object_key)
+        except DestinationError as error:
+            goal.silent[object_key] = error  # each sync would wait for it anew
+            raise
+    return goal.fetched[object_key]
+
+
+def _ask(goal: ConnectionGoal, object_key: str) -> list[Field]:
     target = goal.adapter.object(object_key)
     with connect.session(threads=1) as over:
         for pause in (*PAUSES, None):
             adapter = connect.open_adapter(goal.candidate, session=over)
             goal.spoken.append(adapter)
             try:
-                goal.fetched[object_key] = adapter.fields(target)
-                break
+                return list(adapter.fields(target))
             except Temporary as error:
                 asked = error.retry_after if isinstance(error, RateLimited) else None
                 if pause is None or (asked or 0) > LONGEST_WAIT:
                     raise
                 time.sleep(max(pause, asked or 0))
-    return goal.fetched[object_key]
+    raise AssertionError("the last attempt returns or raises")

@@ -591,6 +591,14 @@ def test_a_destination_that_stays_down_is_told(
     assert "the fields of Qualified could not be read" in message
     assert len(wire.calls) == 3
 
+    two = "  again: {model: leads, connection: qualified, object: leads, mapping: {email: email}}\n"
+    told = refused({"syncs:\n": f"syncs:\n{two}"})
+    assert [message.partition(" cannot")[0] for _, message in told] == [
+        "sync again",
+        "sync leads-to-qualified",
+    ]
+    assert len(wire.calls) == 6, "the second sync does not wait anew"
+
 
 def test_a_destination_without_a_list_takes_any_name(applied: Apply, wire: responses.RequestsMock) -> None:
     for name in ("leads", "companies"):
