@@ -1,10 +1,12 @@
 """Which runs to list, and which rows to send again."""
 
 from datetime import datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from destinations.contract import JSON
@@ -18,10 +20,12 @@ GOING_ON = "going_on"
 PERIODS = {"24h": ("Last 24 hours", timedelta(days=1)), "7d": ("Last 7 days", timedelta(days=7))}
 # What the rows of a run came to: the words for a choice, and what counts them.
 ROWS = {
-    "arrived": ("Rows arrived", "accepted_count"),
-    "invalid": ("Rows stopped for their data", "invalid_count"),
-    "rejected": ("Rows refused there", "rejected_count"),
-    "in_doubt": ("Rows in doubt", "in_doubt_count"),
+    "arrived": ("Rows arrived", ("accepted_count",)),
+    "held_back": ("Rows held back", ("held_back_count",)),
+    "attention": ("Rows that need attention", ("invalid_count", "rejected_count", "in_doubt_count")),
+    "invalid": ("Rows stopped for their data", ("invalid_count",)),
+    "rejected": ("Rows refused there", ("rejected_count",)),
+    "in_doubt": ("Rows in doubt", ("in_doubt_count",)),
 }
 MOST_ROWS = 500  # that are chosen one by one
 
@@ -35,8 +39,35 @@ class SyncChoice(forms.ModelChoiceField):
         return super().to_python(value)
 
 
+def rows_of(kind: str) -> Any:
+    """How many rows of a kind runs have, all together."""
+    first, *rest = ROWS[kind][1]
+    return sum((F(name) for name in rest), F(first))
+
+
+class MomentField(forms.CharField):
+    """A moment as a link has it: `2026-11-07T13:00Z`."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None or not 1970 < at.year < 9000:
+            raise forms.ValidationError("The address names a time that is none. Choose days instead.")
+        return at
+
+
 class RunFilter(forms.Form):
-    """What the list of runs is narrowed by. What cannot be read narrows nothing, and is said at its field."""
+    """What the list of runs is narrowed by. What cannot be read narrows nothing, and is said at its field.
+
+    `from` and `to` are moments that a chart's link names; the rest is chosen here.
+    """
 
     sync = SyncChoice(
         queryset=Sync.objects.none(),
@@ -74,6 +105,7 @@ class RunFilter(forms.Form):
         super().__init__(data)
         named = Sync.objects.filter(team=team).order_by("name").only("name", "public_id")
         self.fields["sync"].queryset = named  # type: ignore[attr-defined]
+        self.fields |= {name: MomentField(required=False) for name in ("from", "to")}
         self.is_narrowed = any(data.get(name) for name in self.fields)
 
     def apply(self, runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -87,9 +119,14 @@ class RunFilter(forms.Form):
         elif asked.get("status"):
             runs = runs.filter(status=asked["status"])
         if asked.get("rows"):  # a try brings none of its rows there
-            runs = runs.filter(**{f"{ROWS[asked['rows']][1]}__gt": 0}, dry_run=False)
+            some = [Q(**{f"{name}__gt": 0}) for name in ROWS[asked["rows"]][1]]
+            runs = runs.filter(reduce(or_, some), dry_run=False)
         if asked.get("period"):
             runs = runs.filter(created_at__gte=timezone.now() - PERIODS[asked["period"]][1])
+        if asked.get("from"):
+            runs = runs.filter(created_at__gte=asked["from"])
+        if asked.get("to"):
+            runs = runs.filter(created_at__lt=asked["to"])
         zone = timezone.get_current_timezone()
         if asked.get("since"):
             runs = runs.filter(created_at__gte=datetime.combine(asked["since"], time.min, zone))
@@ -98,12 +135,24 @@ class RunFilter(forms.Form):
             runs = runs.filter(created_at__lt=datetime.combine(after, time.min, zone))
         return runs
 
+    @property
+    def begins_at(self) -> datetime | None:
+        """Since when runs are asked for; None: since ever."""
+        asked, starts = self.cleaned_data, []
+        if asked.get("period"):
+            starts.append(timezone.now() - PERIODS[asked["period"]][1])
+        if asked.get("since"):
+            starts.append(datetime.combine(asked["since"], time.min, timezone.get_current_timezone()))
+        if asked.get("from"):
+            starts.append(asked["from"])
+        return max(starts, default=None)
+
     def counted(self, runs: QuerySet[Run]) -> tuple[int, int] | None:
         """How many rows of the asked kind these runs have, and how many runs; None where no kind is asked."""
         kind = self.cleaned_data.get("rows")
         if not kind:
             return None
-        found = self.apply(runs).order_by().aggregate(rows=Sum(ROWS[kind][1]), runs=Count("pk"))
+        found = self.apply(runs).order_by().aggregate(rows=Sum(rows_of(kind)), runs=Count("pk"))
         return found["rows"] or 0, found["runs"]
 
 

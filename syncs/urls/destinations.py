@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from syncs.views import destinations, sign_in
+from syncs.views import destinations, requests, sign_in
 
 urlpatterns = [
     path("", destinations.destinations, name="destinations"),
     path("add/", destinations.destination_add, name="destination_add"),
     path("add/<slug:key>/", destinations.connection_add, name="connection_add"),
     path("<uuid:connection>/", destinations.connection, name="connection"),
+    path("<uuid:connection>/requests/", requests.connection_requests, name="connection_requests"),
     path("<uuid:connection>/edit/", destinations.connection_edit, name="connection_edit"),
     path("<uuid:connection>/test/", destinations.connection_test, name="connection_test"),
     path("<uuid:connection>/sign-in/", sign_in.sign_in, name="sign_in"),

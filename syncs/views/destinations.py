@@ -28,7 +28,8 @@ from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
 from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
 from syncs.forms.sync_words import MODES
-from syncs.models import Sync
+from syncs.models import Kept, Sync
+from syncs.views import periods, removed, request_chart
 from syncs.views.health import go_on, test_and_tell
 from syncs.views.sign_in import redirect_address
 from syncs.views.way_back import way_back
@@ -155,6 +156,7 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
     """A connection: its account, how it stands, what stands on it."""
     found = _find(request, connection)
     now = timezone.now()
+    period = periods.asked(request.GET, now, whole_hours=True)
     adapter = connect.adapter_of(found)
     labels = {setting.key: setting.label for setting in adapter.settings}
     return render(
@@ -173,6 +175,9 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
             "syncs": Sync.objects.filter(connection=found).select_related("model").order_by("name"),
             "others": Connection.objects.filter(account=found.account).exclude(pk=found.pk),
             "field_counts": _field_counts(found, adapter),
+            "period": period,
+            "requests": request_chart.of_account(found, period),
+            "removed": removed.words(Kept.Kind.REQUESTS, since=period.start),
         },
     )
 

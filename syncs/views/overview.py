@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,8 +10,8 @@ from django.utils import timezone
 
 from destinations.models import Connection
 from syncadmin.teams.access import Role, TeamRequest, needs
-from syncs.forms.runs import PERIODS, ROWS
-from syncs.models import QueryModel, Run, Source, Sync, WorkerBeat
+from syncs.models import Kept, QueryModel, Run, Source, Sync, WorkerBeat
+from syncs.views import periods, removed, request_chart, run_chart, sync_health
 from syncs.views.run_words import NO_WORKER
 
 SHOWN_RUNS = 8
@@ -34,12 +33,19 @@ class Step:
 def overview(request: TeamRequest) -> HttpResponse:
     """The checklist while something is missing; then what is healthy and what needs whom."""
     steps = _steps(request)
+    now = timezone.now()
+    period = periods.asked(request.GET, now)
     runs = (
         Run.objects.filter(team=request.team)
         .select_related("sync__model", "sync__connection", "team")
         .order_by("-pk")[:SHOWN_RUNS]
     )
-    sync_count = Sync.objects.filter(team=request.team).count()
+    healths = sync_health.of_team(request.team)
+    sync_count = sum(health.count for health in healths)
+    connections = list(
+        Connection.objects.filter(team=request.team).select_related("account").order_by("name")
+    )
+    counted = run_chart.of_runs(request.team, period) if sync_count else None
     return render(
         request,
         "syncs/overview/overview.html",
@@ -49,11 +55,14 @@ def overview(request: TeamRequest) -> HttpResponse:
             "next_step": next((step for step in steps if not step.is_done), None),
             "done_count": sum(step.is_done for step in steps),
             "runs": runs,
-            "day": _last_day(request),
-            "troubled_connections": Connection.objects.filter(
-                team=request.team, health=Connection.Health.ATTENTION
-            ).order_by("name"),
-            "troubled_syncs": _troubled_syncs(request),
+            "period": period,
+            "counted": counted,
+            "removed": removed.words(Kept.Kind.RUNS, since=period.start) if counted else "",
+            "healths": healths,
+            "uses": request_chart.of_team(connections, periods.asked(request.GET, now, whole_hours=True)),
+            "troubled_connections": [one for one in connections if one.health == Connection.Health.ATTENTION],
+            "stopped": sync_health.stopped(request.team) if sync_count else [],
+            "open_rows": sync_health.open_rows(request.team) if sync_count else [],
             "sync_count": sync_count,
             "trouble": NO_WORKER if sync_count and not WorkerBeat.objects.are_alive() else None,
         },
@@ -104,31 +113,3 @@ def _steps(request: TeamRequest) -> list[Step]:
             accepted,
         ),
     ]
-
-
-def _last_day(request: TeamRequest) -> list[tuple[str, str, int]]:
-    """What the rows of the last day came to, as the list of runs counts them: (name, words, rows)."""
-    since = timezone.now() - PERIODS["24h"][1]
-    runs = Run.objects.filter(team=request.team, created_at__gte=since, dry_run=False)
-    found = runs.aggregate(**{name: Sum(column) for name, (_, column) in ROWS.items()})
-    return [
-        (name, words.removeprefix("Rows ").capitalize(), found[name] or 0)
-        for name, (words, _) in ROWS.items()
-    ]
-
-
-def _troubled_syncs(request: TeamRequest) -> list[Sync]:
-    """Syncs whose last run stopped, or left rows that need attention."""
-    newer = Run.objects.filter(sync=OuterRef("sync"), pk__gt=OuterRef("pk")).exclude(status__in=Run.ACTIVE)
-    last = (
-        Run.objects.filter(team=request.team, status__in=[Run.Status.STOPPED, Run.Status.ATTENTION])
-        .annotate(is_old=Exists(newer))
-        .filter(is_old=False)
-        .select_related("sync")
-        .order_by("sync__name")[:20]
-    )
-    found = []
-    for run in last:
-        run.sync.last_run = run  # type: ignore[attr-defined]
-        found.append(run.sync)
-    return found

@@ -17,9 +17,9 @@ from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine import run as engine
 from syncs.engine import run_audit
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
-from syncs.models import RejectedRow, Run
+from syncs.models import Kept, RejectedRow, Run
 from syncs.models.rejected_row import RejectedRowQuerySet
-from syncs.views import asked_again, run_cost, run_groups, run_words
+from syncs.views import asked_again, removed, run_cost, run_groups, run_words
 
 Stage = RejectedRow.Stage
 
@@ -44,6 +44,7 @@ def runs(request: TeamRequest) -> HttpResponse:
     form = RunFilter(request.GET, team=request.team)
     page = paging.newest_first(form.apply(runs_of(request)), request.GET)
     shown = {"section": "runs", "form": form, "page": page, "runs": page.objects}
+    shown["removed"] = removed.words(Kept.Kind.RUNS, since=form.begins_at, is_last=not page.older)
     if (counts := form.counted(runs_of(request))) is not None:
         kind = form.cleaned_data["rows"]
         shown |= {"row_count": counts[0], "run_count": counts[1], "kind": kind, "words": ROWS[kind][0]}

@@ -1,6 +1,7 @@
 """The list of syncs and a sync's own page; pausing, resuming and removing one."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -20,7 +21,8 @@ from syncs.engine.scheduling import is_first, said_by, stored_schedule
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
-from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft
+from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft, SyncSchedule
+from syncs.views import run_chart, sync_health
 from syncs.views.alert_facts import of_sync as of_sync_rules
 from syncs.views.sync_facts import (
     Mapped,
@@ -35,15 +37,20 @@ from syncs.views.sync_remove import remove
 
 PAGE = 50
 SHOWN_RUNS = 5
+DRAWN_RUNS = 30
+SPARK_RUNS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sync in the list, with its newest run."""
+    """A sync in the list, with its newest run, its last ones as a picture, and when it runs by itself."""
 
     sync: Sync
     target: str
     run: Run | None
+    picture: str
+    schedule: str
+    next_at: datetime | None
 
 
 @needs(Role.VIEWER)
@@ -62,13 +69,15 @@ def syncs(request: TeamRequest) -> HttpResponse:
     of_model = next((one for one in models if str(one.public_id) == wanted), None)
     if of_model is not None:
         found = found.filter(model=of_model)
-    shown = list(_after(found, request)[: PAGE + 1])
-    runs = last_runs(shown[:PAGE])
+    health = request.GET.get("health", "")
+    shown = list(_after(sync_health.narrowed(found, health), request)[: PAGE + 1])
     context = {
         "section": "syncs",
-        "lines": [Line(one, target_label(one), runs.get(one.pk)) for one in shown[:PAGE]],
+        "lines": _lines(shown[:PAGE]),
         "older": shown[PAGE - 1].public_id if len(shown) > PAGE else None,
-        "is_filtered": bool(query or chosen or of_model),
+        "is_filtered": bool(query or chosen or of_model or health in sync_health.HEALTHS),
+        "health": health,
+        "healths": [(name, words) for name, (words, _, _) in sync_health.HEALTHS.items()],
         "is_first_page": not request.GET.get("after"),
         "query": query,
         "connections": connections,
@@ -82,6 +91,26 @@ def syncs(request: TeamRequest) -> HttpResponse:
     return render(request, "syncs/syncs/list.html", context)
 
 
+def _lines(syncs: list[Sync]) -> list[Line]:
+    """The syncs as the list shows them; as many queries for one as for a page of them."""
+    runs, ends = last_runs(syncs), sync_health.last_ends(syncs, SPARK_RUNS)
+    kept = {one.sync_id: one for one in SyncSchedule.objects.filter(sync__in=syncs).select_related("follows")}
+    lines = []
+    for one in syncs:
+        schedule = kept.get(one.pk)
+        lines.append(
+            Line(
+                one,
+                target_label(one),
+                runs.get(one.pk),
+                run_chart.picture(ends.get(one.pk, []), SPARK_RUNS),
+                str(said_by(schedule)) if schedule is not None else "",
+                schedule.next_at if schedule is not None else None,
+            )
+        )
+    return lines
+
+
 @of_sync(Role.VIEWER)
 def sync(request: TeamRequest, sync: Sync) -> HttpResponse:
     """What is sent where, how the last runs went, and what can be done now."""
@@ -90,7 +119,8 @@ def sync(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = None) -> HttpResponse:
     """The sync's page, with a test's form as it was filled in."""
-    runs = list(sync.runs.select_related("sync", "started_by").order_by("-pk")[:SHOWN_RUNS])
+    drawn = list(sync.runs.select_related("sync", "started_by").order_by("-pk")[:DRAWN_RUNS])
+    runs = drawn[:SHOWN_RUNS]
     target = target_of(sync)
     kept = stored_schedule(sync)
     draft = SyncDraft.objects.filter(team=request.team, user=request.user, sync=sync).first()
@@ -102,6 +132,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "mode": MODES[Mode(sync.mode)][0],
         "mapped": _mapped(sync),
         "runs": runs,
+        "chart": run_chart.of_sync(sync, [run for run in drawn if not run.dry_run]),
         "last": runs[0] if runs else None,
         "active": next((run for run in runs if not run.is_over), None),
         "is_first": is_first(sync),

@@ -50,9 +50,9 @@ def test_each_number_of_the_last_day_leads_to_the_runs_whose_rows_it_counts(
 
     page = as_alice.get(url("overview"))
 
-    assert "Arrived 3 Stopped for their data 2 Refused there 1 In doubt 0" in text(page)
+    assert "Arrived 3 Held back 2 Stopped for their data 2 Refused there 1 In doubt 0" in text(page)
     addresses = totals(page)
-    assert list(addresses) == ["Arrived", "Stopped for their data", "Refused there"]
+    assert list(addresses) == ["Arrived", "Held back", "Stopped for their data", "Refused there"]
     wanted = {"Arrived": (3, [first, second]), "Stopped for their data": (2, [first, second])}
     for words, (count, runs) in (wanted | {"Refused there": (1, [first])}).items():
         listed = as_alice.get(addresses[words])
@@ -110,9 +110,10 @@ def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
     as_alice: Client,  # noqa: F811
     world: Scene,  # noqa: F811
 ) -> None:
-    run = world.finish()
-    page = as_alice.get(url("overview")).content.decode()
-    assert f'<a href="{url("run_rows", run.public_id)}?show=attention">2 rows</a>' in page
+    world.finish()
+    page = as_alice.get(url("overview"))
+    assert "Records For whoever owns the data: each says who must do what. 2 records leads" in text(page)
+    assert page.context["open_rows"] == [(world.sync, 2)]
 
 
 @pytest.mark.parametrize(

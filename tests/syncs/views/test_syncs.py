@@ -589,7 +589,7 @@ def test_the_list_is_narrowed_to_a_model(page, sync, model):
 @pytest.mark.parametrize("count", [2, 50])
 def test_the_number_of_queries_does_not_grow(page, sync, count, django_assert_max_num_queries):
     _many(sync, count)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         page.get("syncs")
     with django_assert_max_num_queries(16):
         page.get("sync", sync.public_id)

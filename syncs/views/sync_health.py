@@ -1,0 +1,104 @@
+"""How a team's syncs stand, by how their last run ended: counted, and narrowed by, in the database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.urls import reverse
+
+from syncadmin.teams.models import Team
+from syncs.models import RejectedRow, Run, Sync
+
+GOOD, ATTENTION, STOPPED, UNKNOWN = "good", "attention", "stopped", "unknown"
+# By name: words, the colour of the badge, and the ends of last runs that mean it.
+HEALTHS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    GOOD: ("Healthy", "good", (Run.Status.SUCCEEDED,)),
+    ATTENTION: ("Rows need attention", "warn", (Run.Status.ATTENTION,)),
+    STOPPED: ("Stopped", "bad", (Run.Status.STOPPED,)),
+    UNKNOWN: ("No finished run", "", ()),  # none, or the last was cancelled
+}
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """So many syncs stand so; `url` lists them."""
+
+    name: str
+    words: str
+    tone: str
+    count: int
+    url: str
+
+
+def with_last(syncs: QuerySet[Sync]) -> "QuerySet[Any]":
+    """The syncs with their last run that is over and was no try: `last_status`, `last_pk`."""
+    last = Run.objects.filter(sync=OuterRef("pk"), dry_run=False).exclude(status__in=Run.ACTIVE)
+    newest = last.order_by("-number")
+    return syncs.annotate(
+        last_status=Subquery(newest.values("status")[:1]), last_pk=Subquery(newest.values("pk")[:1])
+    )
+
+
+def narrowed(syncs: QuerySet[Sync], health: str) -> "QuerySet[Any]":
+    """Those that stand so; all where there is no such word."""
+    if health not in HEALTHS:
+        return syncs
+    found = with_last(syncs)
+    if health == UNKNOWN:
+        known = [status for _, _, statuses in HEALTHS.values() for status in statuses]
+        return found.exclude(last_status__in=known, last_status__isnull=False)
+    return found.filter(last_status__in=HEALTHS[health][2])
+
+
+def of_team(team: Team) -> list[Health]:
+    """How many syncs stand how; nothing that no sync is. One query."""
+    counted = with_last(Sync.objects.filter(team=team)).order_by().values_list("last_status")
+    counts = dict.fromkeys(HEALTHS, 0)
+    for status, count in counted.annotate(count=Count("pk")):
+        name = next((name for name, (_, _, ends) in HEALTHS.items() if status in ends), UNKNOWN)
+        counts[name] += count
+    return [
+        Health(name, words, tone, counts[name], reverse("syncs", args=[team.slug], query={"health": name}))
+        for name, (words, tone, _) in HEALTHS.items()
+        if counts[name]
+    ]
+
+
+def stopped(team: Team) -> list[Run]:
+    """The last runs of syncs that stopped, by the sync's name, at most SHOWN. Two queries."""
+    found = with_last(Sync.objects.filter(team=team)).filter(last_status=Run.Status.STOPPED)
+    pks = found.order_by("name").values_list("last_pk", flat=True)[:SHOWN]
+    return list(Run.objects.filter(pk__in=list(pks)).select_related("sync").order_by("sync__name"))
+
+
+def open_rows(team: Team) -> list[tuple[Sync, int]]:
+    """Syncs with records that need attention now, and how many, at most SHOWN. Two queries."""
+    going = Run.objects.active().filter(team=team).values("pk")
+    rows = RejectedRow.objects.still_open().filter(sync__team=team).exclude(run__in=going)
+    counts = (
+        rows.order_by().values_list("sync").annotate(count=Count("pk")).order_by("-count", "sync")[:SHOWN]
+    )
+    by_sync = dict(counts)
+    syncs = Sync.objects.select_related("team").in_bulk(list(by_sync))
+    return [(syncs[pk], count) for pk, count in by_sync.items()]
+
+
+def last_ends(syncs: list[Sync], count: int) -> dict[int, list[Run]]:
+    """The last runs of each sync by its id, the newest first, at most `count`. One query."""
+    told = Run.objects.filter(
+        sync__in=syncs, number__gt=F("sync__last_run_number") - count, dry_run=False
+    ).order_by("-number")
+    found: dict[int, list[Run]] = {}
+    columns = (
+        "sync",
+        "number",
+        "status",
+        "accepted_count",
+        "invalid_count",
+        "rejected_count",
+        "in_doubt_count",
+    )
+    for run in told.only(*columns):
+        found.setdefault(run.sync_id, []).append(run)
+    return found
