@@ -1,5 +1,6 @@
 """The doors for the queue. A task is a doorbell: it takes nothing, may ring twice, and may be lost."""
 
+import logging
 import time
 from datetime import timedelta
 
@@ -20,7 +21,12 @@ TASK_SECONDS = 120.0  # after which a task hands over to the next ring
 PATIENCE_SECONDS = 20.0  # how long a task waits for the next run to come due: a tick may be a minute away
 PUT_OFF = timedelta(minutes=1)
 SEND_ALERTS = "syncs.tasks.send_alerts"
+LOOK_APART_SECONDS = 10.0  # between looks at one team's alerts when its runs end, in one process
 TEST_CONNECTIONS = "syncs.tasks.test_connections"
+
+log = logging.getLogger(__name__)
+
+_LOOKED_AT: dict[int, float] = {}  # by team, monotonic
 
 
 def work() -> int:
@@ -48,6 +54,7 @@ def work() -> int:
                 )
             if rest is None:
                 again.start_waiting(run.sync_id)
+                _look(run.team_id)
         except LostLease:
             continue
         except (OperationalError, InterfaceError):
@@ -75,8 +82,11 @@ def tick() -> None:
 
 
 def send_alerts() -> int:
-    """Send the alerts that wait. A target that hangs costs ten seconds, then minutes and hours pass."""
-    return sending.send_due()
+    """Send alerts that wait. A target that hangs costs ten seconds, then minutes and hours pass."""
+    sent = sending.send_due()
+    if sending.due(timezone.now()).exists():
+        async_task(SEND_ALERTS)
+    return sent
 
 
 def test_connections() -> int:
@@ -97,11 +107,18 @@ def _put_off(run: Run, reason: str) -> None:
     Run.objects.active().filter(pk=run.pk).update(due_at=timezone.now() + PUT_OFF, waits_for=reason)
 
 
-def _look() -> None:
-    """See at once what somebody should know, without waiting for the next tick."""
-    now = timezone.now()
-    if look.look(now) and sending.due(now).exists():
-        async_task(SEND_ALERTS)
+def _look(team: int | None = None) -> None:
+    """See at once what somebody should know, in one team or in all. What this misses the next tick sees."""
+    now = time.monotonic()
+    if team is not None and now < _LOOKED_AT.get(team, -LOOK_APART_SECONDS) + LOOK_APART_SECONDS:
+        return
+    if team is not None:
+        _LOOKED_AT[team] = now
+    try:
+        if look.look(teams=None if team is None else [team]):
+            async_task(SEND_ALERTS)
+    except Exception as fault:  # a run that went well is not to be told as one that did not
+        log.error("alerts were not looked after: %s", type(fault).__name__)
 
 
 def _is_near() -> bool:

@@ -39,7 +39,7 @@ def tell(trouble: Trouble, now: datetime) -> Told:
         return Told(
             f"The source “{trouble.source.name}” cannot be read",
             f"{_stopped(trouble.syncs)} {_reason(trouble.syncs)}",
-            "Whoever looks after the source must act; then the syncs have to run again.",
+            "Once that is put right, the syncs have to run again.",
             ("source", trouble.source.page),
         )
     return _of_sync(trouble, trouble.syncs[0], now)
@@ -93,9 +93,8 @@ def _of_account(trouble: Trouble, now: datetime) -> Told:
         return Told(f"{account.name} is not answering", text.strip(), todo, page)
     if account.needs:
         text = f"{_cut(account.needs)} {_stopped(syncs)}".strip()
-        return Told(
-            f"{account.name} needs attention", text, "An admin of the team must look at the connection.", page
-        )
+        todo = "Once that is put right, these syncs have to run again." if _stopped(syncs) else ""
+        return Told(f"{account.name} needs attention", text, todo, page)
     if not any(sync.stopped for sync in syncs):
         names = ", ".join(f"“{sync.name}”" for sync in syncs[:NAMED])
         more = f" and {len(syncs) - NAMED:,} more" if len(syncs) > NAMED else ""
@@ -120,7 +119,7 @@ def _of_sync(trouble: Trouble, sync: SyncFacts, now: datetime) -> Told:
             return Told(
                 f"The sync {name} stopped",
                 f"Run {stopped.number} stopped at {_clock(stopped.finished_at, now)}. {_cut(stopped.reason)}",
-                "Whoever edits the sync must act; then it has to run again.",
+                "Once that is put right, the sync has to run again.",
                 ("run", stopped.id),
             )
         case Kind.WAITS:

@@ -86,17 +86,18 @@ def due(now: datetime) -> QuerySet[AlertTarget]:
 
 
 def send_due(now: datetime | None = None) -> int:
-    """Send what is due, several targets side by side. Returns how many messages were sent."""
-    sent = 0
+    """Send what is due to a few targets side by side. Returns how many messages were sent.
+
+    It takes as long as one target may take. Where more is due, somebody must call again.
+    """
     now = now or timezone.now()
     _give_up(now)
-    seen: set[int] = set()
-    while errands := _errands(now, seen):
-        seen |= {errand.target.pk for errand in errands}
-        with ThreadPoolExecutor(len(errands), "alerts") as pool:
-            out = {pool.submit(_carry, errand): errand for errand in errands}
-            for done in as_completed(out):
-                sent += _settle(out[done], done.result(), now)
+    errands = _errands(now)
+    sent = 0
+    with ThreadPoolExecutor(AT_ONCE, "alerts") as pool:
+        out = {pool.submit(_carry, errand): errand for errand in errands}
+        for done in as_completed(out):
+            sent += _settle(out[done], done.result(), now)
     return sent
 
 
@@ -137,9 +138,9 @@ def ask_about(address: str) -> tuple[str, str]:
     return str(lines[0].get("service", "")), str(lines[0].get("problem", ""))
 
 
-def _errands(now: datetime, seen: set[int]) -> list[Errand]:
+def _errands(now: datetime) -> list[Errand]:
     found = []
-    for target in due(now).exclude(pk__in=seen).select_related("team").order_by("pk")[:AT_ONCE]:
+    for target in due(now).select_related("team").order_by("pk")[:AT_ONCE]:
         token = uuid4()
         mine = due(now).filter(pk=target.pk)
         if mine.update(lease_token=token, lease_expires_at=timezone.now() + LEASE):

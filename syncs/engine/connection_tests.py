@@ -19,7 +19,7 @@ from syncs.models import Run
 EVERY = timedelta(days=1)
 SOONER = timedelta(minutes=15)  # where the last test failed, or the account does not answer
 APART = timedelta(minutes=10)  # at the least, between two tests that begin by themselves
-BUDGET_SECONDS = 60.0  # after which a task leaves the others to the next
+BUDGET_SECONDS = 10.0  # after which a task begins no other, so that it holds no worker for long
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def due(now: datetime) -> QuerySet[Connection]:
 
 
 def test_due(now: datetime | None = None) -> int:
-    """Test what is due, one after the other, for a minute at the most. Returns how many were tested."""
+    """Test what is due, one after the other, for a few seconds. Returns how many were tested."""
     now = now or timezone.now()
     ends = time.monotonic() + BUDGET_SECONDS
     tested = 0

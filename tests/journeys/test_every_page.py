@@ -39,6 +39,7 @@ def kind_of(address: str) -> str:
     path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", path)
     path = re.sub(r"/\d+(?=/)", "/N", path)
     path = re.sub(r"(?<=/guards/add/)\w+", "GUARD", path)
+    path = re.sub(r"(?<=/targets/add/)\w+", "TARGET", path)
     shown = re.search(r"show=\w+", query)
     return f"{path}?{shown[0]}" if shown else path
 

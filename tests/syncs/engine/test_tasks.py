@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from syncadmin.lib.crypto import Secret
 from syncs import tasks
 from syncs.engine import doorbell
 from syncs.engine.run import start
-from syncs.models import Run
+from syncs.models import AlertMessage, AlertRule, AlertTarget, Run
 from tests.syncs.engine.scene import (
     Scene,
     check_history,
@@ -26,6 +27,7 @@ from tests.syncs.engine.scene import (
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(tasks, "LOOK_APART_SECONDS", 0.0)
 
 
 def test_work_serves_due_runs_to_their_end(scene: Scene) -> None:
@@ -121,3 +123,15 @@ def test_a_tick_rings_once_for_what_is_due_and_has_no_live_worker(scene: Scene) 
     Run.objects.filter(pk=run.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     tasks.tick()
     assert OrmQ.objects.count() == 1
+
+
+def test_a_run_that_stops_is_told_without_waiting_for_the_next_tick(scene: Scene) -> None:
+    AlertRule.objects.create(team=scene.team, kind="failed")
+    AlertTarget.objects.create(team=scene.team, name="us", kind="email")
+    scene.connection.credentials = {"api_key": Secret("wrong")}
+    scene.connection.save()
+    scene.rows = [person(1)]
+    scene.start()
+    tasks.work()
+    assert [message.sort for message in AlertMessage.objects.all()] == ["opened"]
+    assert "syncs.tasks.send_alerts" in [ring.task["func"] for ring in OrmQ.objects.all()]

@@ -204,7 +204,7 @@ def test_what_is_wrong_now_leads_to_where_it_is_and_a_removed_rule_takes_it_alon
     look()
     found = shown(page)
     assert f'<a href="{url("run", run.public_id)}">The sync “sync 0 of qualified” stopped</a>' in found
-    assert "Whoever edits the sync must act" in found
+    assert "Once that is put right, the sync has to run again." in found
     page.post(url("alert_rule_remove", rule.public_id))
     assert "stopped</a>" not in shown(page)
     assert not AlertMessage.objects.exists()
