@@ -360,6 +360,9 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 
+# Who makes teams: superusers, or everybody who can sign in.
+ANYBODY_MAKES_TEAMS = environment.switch("ANYBODY_MAKES_TEAMS", default=False)
+
 # Security: DEBUG=0 stands behind TLS, unless the operator says otherwise.
 
 BEHIND_TLS = environment.switch("BEHIND_TLS", default=not DEBUG)
@@ -369,6 +372,7 @@ SITE_URL = environment.site(
 )
 TRUST_PROXY = environment.switch("TRUST_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+SESSION_COOKIE_AGE = 86_400 * environment.number("SESSION_DAYS", 14, least=1, most=365)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS

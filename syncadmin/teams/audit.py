@@ -54,6 +54,7 @@ class Action(models.TextChoices):
     TEAM_HANDED_OVER = "team.handed_over", "Handed the team over"
     INVITED = "invitation.made", "Invited somebody"
     INVITED_AGAIN = "invitation.sent_again", "Sent an invitation again"
+    INVITATION_CHANGED = "invitation.changed", "Changed an invitation's role"
     INVITATION_REVOKED = "invitation.revoked", "Took an invitation back"
     INVITATION_ACCEPTED = "invitation.accepted", "Accepted an invitation"
 

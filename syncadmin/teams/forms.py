@@ -1,6 +1,6 @@
 """The forms to sign in, to choose a password, and to say who one is and in which time zone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Thread
 from typing import Any
 from zoneinfo import available_timezones
@@ -13,8 +13,10 @@ from django.contrib.auth.forms import (
     SetPasswordForm,
     UsernameField,
 )
+from django.contrib.auth.password_validation import validate_password
+from django.utils.text import slugify
 
-from syncadmin.teams.models import User
+from syncadmin.teams.models import Membership, Team, User
 
 # The first parts of the names that people choose from; the rest are aliases and offsets.
 REGIONS = (
@@ -83,6 +85,111 @@ def _describe(form: forms.Form) -> None:
     form.fields["new_password1"].help_text = WHAT_IS_GOOD
     form.fields["new_password2"].label = "The new password again"
     form.fields["new_password2"].help_text = ""
+
+
+class JoinForm(SetPasswordForm):
+    """Who joins by an invitation, and the password to sign in with. The address is the invitation's."""
+
+    first_name = forms.CharField(
+        max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+    )
+    last_name = forms.CharField(
+        max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+    )
+    field_order = ("first_name", "last_name", "new_password1", "new_password2")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self)
+        self.fields["new_password1"].label = "Password"
+        self.fields["new_password2"].label = "The password again"
+
+
+class TeamForm(forms.Form):
+    """A team's name, and for a new one the word in its addresses."""
+
+    name = forms.CharField(label="Name of the team", max_length=100)
+    slug = forms.SlugField(
+        label="Its word in addresses",
+        max_length=50,
+        required=False,
+        help_text="Small letters, digits and hyphens. Left empty, it is made of the name. It stays.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """The word, made of the name where it is missing."""
+        cleaned = super().clean() or {}
+        if "slug" in cleaned and cleaned.get("name"):
+            cleaned["slug"] = cleaned["slug"].lower() or slugify(cleaned["name"])[:50].strip("-_") or "team"
+            if Team.objects.filter(slug=cleaned["slug"]).exists():
+                self.add_error("slug", self.taken(cleaned["slug"]))
+        return cleaned
+
+    @staticmethod
+    def taken(slug: str) -> str:
+        return f"Another team of this installation has the word “{slug}”. Choose another one."
+
+
+class TeamNameForm(forms.Form):
+    name = forms.CharField(label="Name of the team", max_length=100)
+
+
+class SetUpForm(TeamForm):
+    """The first owner and their team."""
+
+    email = forms.EmailField(
+        label="Your e-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
+    )
+    password1 = forms.CharField(
+        label="Password",
+        strip=False,
+        help_text=WHAT_IS_GOOD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password2 = forms.CharField(
+        label="The password again",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    field_order = ("email", "password1", "password2", "name", "slug")
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        return email.strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        first, again = cleaned.get("password1"), cleaned.get("password2")
+        if first and again and first != again:
+            self.add_error("password2", "The two passwords differ.")
+        if first:
+            try:
+                validate_password(first, User(email=cleaned.get("email", "")))
+            except forms.ValidationError as error:
+                self.add_error("password1", error)
+        return cleaned
+
+
+class InviteForm(forms.Form):
+    """Whom to ask, and as what. `roles` are those that the person may give."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "off"}),
+    )
+    role = forms.ChoiceField()
+
+    def __init__(self, *args: Any, roles: Iterable[Membership.Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"] = forms.ChoiceField(choices=[(role.value, role.label) for role in roles])
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        return email.strip().lower()
 
 
 class ProfileForm(forms.ModelForm):

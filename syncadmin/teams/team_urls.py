@@ -2,10 +2,24 @@
 
 from django.urls import path
 
-from syncadmin.teams.views import audit, settings, sso_settings, tokens
+from syncadmin.teams.views import audit, bulk, invitations, members, settings, sso_settings, tokens
 
 urlpatterns = [
     path("", settings.first, name="settings"),
+    path("members/", members.members, name="members"),
+    path("members/many/", bulk.members_bulk, name="members_bulk"),
+    path("members/invite/", invitations.invite, name="invite"),
+    path("members/invited/<uuid:invitation>/again/", invitations.invitation_renew, name="invitation_renew"),
+    path(
+        "members/invited/<uuid:invitation>/take-back/",
+        invitations.invitation_revoke,
+        name="invitation_revoke",
+    ),
+    path("members/<uuid:member>/", members.member, name="member"),
+    path("members/<uuid:member>/remove/", members.member_remove, name="member_remove"),
+    path("members/<uuid:member>/hand-over/", members.member_hand_over, name="member_hand_over"),
+    path("team/", settings.team_settings, name="team_settings"),
+    path("leave/", members.team_leave, name="team_leave"),
     path("roles/", settings.roles, name="roles"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),

@@ -8,7 +8,7 @@ from django.contrib.auth.views import (
 )
 from django.urls import path
 
-from syncadmin.teams.views import account, sso
+from syncadmin.teams.views import account, invitations, setup, sso
 
 sign_in = account.SignIn.as_view(redirect_authenticated_user=True)
 # Where the admin pages send people who may not enter: shown to them although they are signed in.
@@ -17,6 +17,10 @@ sign_in_as_somebody_else = account.SignIn.as_view()
 urlpatterns = [
     path("", account.home, name="home"),
     path("teams/", account.teams, name="teams"),
+    path("teams/add/", account.team_add, name="team_add"),
+    path("invitation/", invitations.invitation_accept, name="invitation_accept"),
+    path("invitation/<str:secret>/", invitations.invitation, name="invitation"),
+    path("setup/<str:secret>/", setup.set_up, name="set_up"),
     path("login/", sign_in, name="login"),
     path("sso/", sso.choose, name="sso"),
     path("sso/return/", sso.come_back, name="sso_return"),

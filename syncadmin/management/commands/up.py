@@ -7,12 +7,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.urls import reverse
 
 from syncadmin.checks import is_loopback
 from syncadmin.supervisor import services
 from syncadmin.supervisor.decisions import PoolWatch
 from syncadmin.supervisor.doorbells import Watcher
 from syncadmin.supervisor.supervise import CannotStart, Supervisor, take_over
+from syncadmin.teams.setting_up import make_token
 
 
 class Command(BaseCommand):
@@ -48,24 +50,33 @@ class Command(BaseCommand):
             watcher=None if options["no_worker"] else Watcher(),
             pool_watch=PoolWatch(patience=settings.STUCK_SECONDS),
         )
+        first = None if options["no_web"] else make_token()
         connections.close_all()
         try:
             with take_over(wanted, places, data_dir=settings.DATA_DIR):
                 if not options["no_web"]:
-                    self._greet(address, port)
+                    self._greet(address, port, first)
                 supervisor.run()
         except CannotStart as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:  # before there was anything to stop
             self.stdout.write("Stopped.")
 
-    def _greet(self, address: str, port: int) -> None:
+    def _greet(self, address: str, port: int, first: str | None) -> None:
+        """Where the pages are; and, where there is nobody yet, the link that makes the first owner."""
         if settings.DEBUG and not is_loopback(address):
             self.stderr.write(
                 f"Development mode (DEBUG=1) is served on {address}, where others can reach it."
             )
         host = f"[{address}]" if ":" in address else address
-        self.stdout.write(f"Syncadmin serves http://{host}:{port}/ (Ctrl-C stops it).")
+        here = f"http://{host}:{port}/"
+        self.stdout.write(f"Syncadmin serves {here} (Ctrl-C stops it).")
+        if first is not None:
+            public = f"https://{settings.ALLOWED_HOSTS[0]}/" if settings.BEHIND_TLS else here
+            self.stdout.write(
+                "There is nobody yet. Make the first owner here; the link works once: "
+                f"{public}{reverse('set_up', args=[first]).lstrip('/')}"
+            )
         self.stdout.flush()  # a pipe would keep it until the end
 
 

@@ -68,7 +68,10 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """A user's place in a team."""
+    """A user's place in a team. While it is there, so is the access: each request looks for it.
+
+    A team's last owner stays: `membership.py` sees to it, with the team's row locked.
+    """
 
     class Role(models.TextChoices):
         OWNER = "owner", "Owner"
@@ -76,6 +79,7 @@ class Membership(models.Model):
         EDITOR = "editor", "Editor"
         VIEWER = "viewer", "Viewer"
 
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)

@@ -13,7 +13,8 @@ from django.contrib.auth.views import (
     PasswordResetConfirmView,
     PasswordResetView,
 )
-from django.db import transaction
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,8 +34,10 @@ from syncadmin.teams.forms import (
     OwnPasswordForm,
     ProfileForm,
     SignInForm,
+    TeamForm,
 )
 from syncadmin.teams.models import Membership, User
+from syncadmin.teams.setting_up import make_team
 from syncadmin.teams.sign_in_log import record_for_person
 from syncadmin.teams.throttle import Kind
 
@@ -66,6 +69,30 @@ def teams(request: SignedInRequest) -> HttpResponse:
     return _page_of_teams(request, list(found[: MOST_LISTED + 1]), query)
 
 
+@require_http_methods(["GET", "POST"])
+def team_add(request: SignedInRequest) -> HttpResponse:
+    """A new team, of whoever makes it: the staff, or everybody where the installation says so."""
+    if not may_make_teams(request.user):
+        raise PermissionDenied(
+            "Only superusers of this installation make teams. Ask an operator for one, or to be invited."
+        )
+    form = TeamForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        try:
+            team = make_team(request, request.user, name=asked["name"], slug=asked["slug"])
+        except IntegrityError:
+            form.add_error("slug", form.taken(asked["slug"]))
+        else:
+            messages.success(request, f"The team {team} is made, and it is yours.")
+            return redirect("overview", team.slug)
+    return render(request, "teams/add.html", {"form": form})
+
+
+def may_make_teams(user: User) -> bool:
+    return user.is_superuser or bool(settings.ANYBODY_MAKES_TEAMS)
+
+
 def _memberships(request: SignedInRequest) -> QuerySet[Membership]:
     return Membership.objects.filter(user=request.user).select_related("team").order_by("team__name", "pk")
 
@@ -78,6 +105,7 @@ def _page_of_teams(request: SignedInRequest, memberships: list[Membership], quer
             "memberships": memberships[:MOST_LISTED],
             "is_more": len(memberships) > MOST_LISTED,
             "query": query,
+            "may_make_teams": may_make_teams(request.user),
         },
     )
 
