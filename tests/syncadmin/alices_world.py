@@ -23,7 +23,19 @@ from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import ApiToken, AuditEntry, Team, User
 from syncs.configuration import versions
 from syncs.configuration.guard_save import mark_of
-from syncs.models import FieldMapping, MailDomain, QueryModel, Run, Source, Sync, SyncSchedule
+from syncs.models import (
+    AlertMessage,
+    AlertRoute,
+    AlertRule,
+    AlertTarget,
+    FieldMapping,
+    MailDomain,
+    QueryModel,
+    Run,
+    Source,
+    Sync,
+    SyncSchedule,
+)
 from syncs.views.people import reference
 from tests.syncs.admin.history import make_batch, make_exchange, make_row, make_run
 
@@ -95,6 +107,19 @@ def fill(team: Team, owner: User, *, whose: str = "alices") -> dict[str, Any]:
     versions.keep(sync, author=owner)
     SyncSchedule.objects.create(team=team, sync=sync, rule={"every": "1h"}, next_at=timezone.now())
     MailDomain.objects.create(team=team, domain=f"{whose}.example", verdict="blocked")
+    target = AlertTarget.objects.create(team=team, name=f"{whose} target", kind="webhook")
+    rule = AlertRule.objects.create(team=team, kind="failed", to_all=False)
+    AlertRoute.objects.create(team=team, rule=rule, target=target)
+    AlertMessage.objects.create(
+        team=team,
+        target=target,
+        target_name=target.name,
+        sort="test",
+        title=f"{whose} message",
+        body="x",
+        short="x",
+        created_at=timezone.now(),
+    )
     run = make_run(sync=sync, status=Run.Status.STOPPED)
     make_row(run=run, is_open=True)
     make_exchange(run=run, batch=make_batch(run=run, keys=["7"]))
@@ -212,7 +237,8 @@ def _alices(name: str, team: Team) -> Model:
     """Her one of the model that is called so."""
     for model in apps.get_models():
         fields = {field.name for field in model._meta.get_fields()}
-        if model._meta.model_name == name.replace("_", "") and "team" in fields:
+        called = {name.replace("_", ""), f"alert{name}"}
+        if model._meta.model_name in called and "team" in fields:
             found = model._default_manager.filter(team=team).first()
             if found is not None:
                 return found

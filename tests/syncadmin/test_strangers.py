@@ -29,6 +29,7 @@ from tests.syncadmin.alices_world import (
 OPEN = {
     *("login", "logout", "password_reset", "password_reset_done", "password_reset_confirm"),
     *("password_reset_complete", "healthz", "metrics"),
+    *("sso", "sso_return", "sso_link", "sso_start", "sso_go"),
 }
 # What a viewer may send, and why that is no change.
 VIEWERS_MAY = {
