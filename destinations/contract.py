@@ -29,6 +29,7 @@ from destinations.facts import (
     Remedy,
     Scope,
     Setting,
+    Step,
     Who,
     Window,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Reply",
     "Scope",
     "Setting",
+    "Step",
     "Target",
     "Verdict",
     "Who",
@@ -275,6 +277,7 @@ class Adapter(ABC):
     setup_steps: ClassVar[tuple[str, ...]] = ()
     remedies: ClassVar[tuple[Remedy, ...]] = ()
     problems: ClassVar[tuple[Problem, ...]] = ()
+    steps: ClassVar[tuple[Step, ...]] = ()
 
     def __init__(self, client: Client, settings: Mapping[str, JSON]) -> None:
         self.client = client
@@ -313,6 +316,12 @@ class Adapter(ABC):
     def remedy(cls, reason: str) -> Remedy | None:
         """The first declared remedy that fits a refusal's reason."""
         return next((r for r in cls.remedies if re.search(r.pattern, reason, re.IGNORECASE)), None)
+
+    @classmethod
+    def step(cls, method: str, url: str) -> str:
+        """What a request is for, in the words of the first declared step that fits; "" where none does."""
+        fitting = (one for one in cls.steps if one.method == method and re.search(one.pattern, url))
+        return next((one.words for one in fitting), "")
 
     @abstractmethod
     def check(self) -> Identity:

@@ -240,6 +240,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What a request to this path is for, in a few words: a step of a job, say.
+
+    `pattern` is a regular expression that is found in the path as it is asked, its query included.
+    """
+
+    method: str
+    pattern: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """A kind of refusal that can be told from the service's words, and what to do about it.
 

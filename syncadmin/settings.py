@@ -213,6 +213,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 WORKERS = environment.number("WORKERS", 2, least=1, most=64)
 SLICE_SECONDS = environment.number("SLICE_SECONDS", 20, least=1, most=600)
 KEEP_DAYS = environment.number("KEEP_DAYS", 14, least=1, most=3650)
+EXCHANGES_KEEP_DAYS = environment.number("EXCHANGES_KEEP_DAYS", KEEP_DAYS, least=1, most=KEEP_DAYS)
 HISTORY_KEEP_DAYS = environment.number("HISTORY_KEEP_DAYS", max(400, KEEP_DAYS), least=KEEP_DAYS, most=36_500)
 KEEP_EXCHANGES_MB = environment.number("KEEP_EXCHANGES_MB", 2_000, least=1, most=10_000_000)
 KEEP_PAYLOADS_MB = environment.number("KEEP_PAYLOADS_MB", 2_000, least=1, most=10_000_000)

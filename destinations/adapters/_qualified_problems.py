@@ -1,6 +1,6 @@
-"""What Qualified's refusals mean, for people. Facts: as in `qualified.py` (read 26 August 2026)."""
+"""What Qualified's refusals and requests mean, for people: facts as in `qualified.py` (read 26 Aug 2026)."""
 
-from destinations.contract import Problem, Who
+from destinations.contract import Problem, Step, Who
 
 DOCS = "https://app.qualified.com/docs/api"
 
@@ -43,4 +43,10 @@ PROBLEMS = (
         Who.DATA,
         DOCS,
     ),
+)
+
+STEPS = (
+    Step("POST", r"/bulk(/\w+)?$", "Hand the rows over"),
+    Step("GET", r"/bulk/(jobs/)?[^/?]+$", "Ask what became of the rows"),
+    Step("GET", r"/fields$", "List the fields"),
 )

@@ -1,6 +1,6 @@
-"""What Salesloft's refusals mean, for people. Facts: as in `salesloft.py` (read 26 August 2026)."""
+"""What Salesloft's refusals and requests mean, for people: facts as in `salesloft.py` (read 26 Aug 2026)."""
 
-from destinations.contract import Problem, Who
+from destinations.contract import Problem, Step, Who
 
 BASICS = "https://developers.salesloft.com/docs/platform/api-basics"
 DOCS = "https://developers.salesloft.com/docs/api/"
@@ -87,4 +87,20 @@ PROBLEMS = (
         Who.DATA,
         BASICS,
     ),
+)
+
+STEPS = (
+    Step("POST", r"/bulk_jobs$", "Create the job"),
+    Step("POST", r"/bulk_jobs/[^/?]+/job_data$", "Upload the rows"),
+    Step("PUT", r"/bulk_jobs/[^/?]+$", "Start the job"),
+    Step("GET", r"/bulk_jobs/[^/?]+/results", "Read the results"),
+    Step("GET", r"/bulk_jobs/[^/?]+$", "Ask how far the job is"),
+    Step("GET", r"/bulk_jobs(\?|$)", "Look for the job"),
+    Step("DELETE", r"/bulk_jobs/", "Remove the job"),
+    Step("POST", r"/(person|account)_upserts$", "Create or change a record"),
+    Step("POST", r"/(people|accounts)$", "Create a record"),
+    Step("PUT", r"/(people|accounts)/", "Change a record"),
+    Step("GET", r"/(people|accounts)(\?|$)", "Look records up"),
+    Step("GET", r"/(people|accounts)/", "Look a record up"),
+    Step("GET", r"/custom_fields", "List the fields"),
 )

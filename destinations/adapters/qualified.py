@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from destinations import contract
 from destinations.adapters import _qualified_answers as answers
-from destinations.adapters._qualified_problems import PROBLEMS
+from destinations.adapters._qualified_problems import PROBLEMS, STEPS
 from destinations.advanced import usual
 from destinations.auth import ApiKey
 from destinations.contract import (
@@ -159,6 +159,7 @@ class Adapter(contract.Adapter):
     )
     remedies = answers.REMEDIES
     problems = PROBLEMS
+    steps = STEPS
     refusal = staticmethod(answers.refusal)
     meter = staticmethod(answers.meter)
 

@@ -27,7 +27,7 @@ from destinations.adapters import _salesloft_finds as finds
 from destinations.adapters import _salesloft_jobs as jobs
 from destinations.adapters import _salesloft_writes as writes
 from destinations.adapters._salesloft_api import PER_PAGE, Api, id_of, record_in, text_of, unreadable
-from destinations.adapters._salesloft_problems import PROBLEMS
+from destinations.adapters._salesloft_problems import PROBLEMS, STEPS
 from destinations.adapters._salesloft_records import ID
 from destinations.advanced import usual
 from destinations.auth import ApiKey, OAuth
@@ -205,6 +205,7 @@ class Adapter(contract.Adapter):
     )
     remedies = answers.REMEDIES
     problems = PROBLEMS
+    steps = STEPS
     refusal = staticmethod(answers.refusal)
     meter = staticmethod(answers.meter)
 

@@ -41,6 +41,9 @@ class Exchange(models.Model):
             models.Index(fields=["team", "-id"], name="exchange_newest"),
             models.Index(fields=["connection", "-id"], name="exchange_of_connection"),
             models.Index(fields=["team", "subject", "call"], name="exchange_of_call"),
+            models.Index(
+                fields=["team", "subject", "-id"], include=["status", "milliseconds"], name="exchange_of_run"
+            ),
             models.Index(fields=["started_at"], name="exchange_age"),
         ]
 

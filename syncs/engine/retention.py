@@ -61,9 +61,9 @@ def look(now: datetime | None = None) -> list[Share]:
 
 
 def requests(now: datetime) -> Share:
-    """Requests and their answers, by KEEP_DAYS and KEEP_EXCHANGES_MB."""
+    """Requests and their answers, by EXCHANGES_KEEP_DAYS and KEEP_EXCHANGES_MB."""
     size = Length("request_body") + Length("reply_body") + EXCHANGE_BYTES
-    before = days_ago(settings.KEEP_DAYS, now)
+    before = days_ago(settings.EXCHANGES_KEEP_DAYS, now)
     return _by_row(
         Kind.REQUESTS, Exchange.objects.all(), "started_at", size, before, settings.KEEP_EXCHANGES_MB
     )

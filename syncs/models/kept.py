@@ -14,6 +14,11 @@ class KeptQuerySet(models.QuerySet["Kept"]):
             removed_until=until, is_by_size=by_size
         )
 
+    def removed_until(self, kind: "Kept.Kind") -> datetime | None:
+        """What is older than this was removed; None: nothing was yet."""
+        found = self.filter(kind=kind).values_list("removed_until", flat=True)
+        return found.first()
+
     def measured(self, kind: "Kept.Kind", rows: int, size: int, at: datetime) -> None:
         """Write down how much is there."""
         self.update_or_create(kind=kind, defaults={"row_count": rows, "byte_count": size, "measured_at": at})

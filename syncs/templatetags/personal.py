@@ -16,9 +16,21 @@ def partly(value: object) -> str:
 
 
 @register.filter
+def value(text: object) -> str:
+    """A value of a record."""
+    return personal.text(str(text)) if text not in (None, "") else ""
+
+
+@register.filter
 def words(sentence: object) -> str:
     """A sentence that may quote values."""
     return told.said(str(sentence), ()) if sentence else ""
+
+
+@register.filter
+def address(url: object) -> str:
+    """The address of a request."""
+    return personal.address(str(url))
 
 
 @register.filter

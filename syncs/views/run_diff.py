@@ -18,7 +18,7 @@ from destinations.connect import known_fields
 from destinations.contract import Field
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, Role, TeamRequest, needs
 from syncs.engine.diff import (
     ALONG,
     BLANK,
@@ -248,7 +248,7 @@ def can_be_read(run: Run) -> bool:
 # The download
 
 
-@needs(Role.VIEWER)
+@needs(Can.SEE_PEOPLE)
 def run_diff_csv(request: TeamRequest, run: UUID) -> HttpResponseBase:
     """The changes that are asked for, a line each, written while they are read."""
     found = find(request, run)

@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from destinations.contract import Adapter
-from syncadmin.lib import paging
+from syncadmin.lib import paging, personal
 from syncadmin.lib.shown import pretty
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, Role, TeamRequest, needs
 from syncs.engine.catalogue import look_up, title_of
-from syncs.models import RejectedRow, Run
+from syncs.models import Kept, RejectedRow, Run
 from syncs.views import run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
 from syncs.views.runs import find, why_not_again
 
@@ -169,12 +169,13 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
     found.run.sync = found.sync
     entry = run_words.entry_of(found)
     batch = run_wire.batch_of(found)
-    carried, silent = (
-        run_wire.carried(batch, run, position=run_wire.position_of(found), match_key=found.match_key)
-        if batch is not None
-        else ([], 0)
-    )
     place, adapter = run_words.place_of(found.run), run_words.adapter_of_run(found.run)
+    carried = []
+    if batch is not None:
+        position = run_wire.position_of(found)
+        carried = run_wire.carried(
+            batch, found.run, position=position, match_key=found.match_key, adapter=adapter
+        )
     shown = {
         "section": "runs",
         "run": found.run,
@@ -185,12 +186,12 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
         "values": values_of(found.payload),
         "is_source": found.stage == Stage.INVALID and found.problem not in MAPPED,
         "carried": carried,
-        "silent": silent,
         "was_sent": found.batch_number is not None,
         "next_try": run_words.next_try(found, entry),
         "other_runs": _other_runs(found),
         "other_syncs": _other_syncs(found),
-        "keep_days": settings.KEEP_DAYS,
+        "keep_days": settings.EXCHANGES_KEEP_DAYS,
+        "removed_until": Kept.objects.removed_until(Kept.Kind.REQUESTS),
         "can_send_again": request.may_edit
         and found.stage in RejectedRow.ATTENTION
         and bool(found.key_text)
@@ -207,7 +208,8 @@ def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> H
     if kept is None:
         raise Http404
     sent, carrier = kept
-    carried, silent = run_wire.carried(carrier, found.public_id, position=position, match_key=sent.match_key)
+    adapter = run_words.adapter_of_run(found)
+    carried = run_wire.carried(carrier, found, position=position, match_key=sent.match_key, adapter=adapter)
     shown = {
         "section": "runs",
         "run": found,
@@ -216,15 +218,15 @@ def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> H
         "values": values_of(sent.values),
         "changes": run_diff.changes_of(found, carrier, position) if found.dry_run else (),
         "carried": carried,
-        "silent": silent,
-        "keep_days": settings.KEEP_DAYS,
+        "keep_days": settings.EXCHANGES_KEEP_DAYS,
+        "removed_until": Kept.objects.removed_until(Kept.Kind.REQUESTS),
     }
     return render(request, "syncs/runs/planned_row.html", shown)
 
 
 def values_of(payload: Any) -> list[tuple[str, str, bool]]:
     """A record's values as (field, text, whether there is something to read)."""
-    values = payload if isinstance(payload, dict) else {}
+    values = personal.values(payload) if isinstance(payload, dict) else {}
     return [
         (str(name), value if isinstance(value, str) else pretty(value), value not in (None, ""))
         for name, value in values.items()
@@ -236,7 +238,7 @@ def _other_runs(row: RejectedRow) -> list[RejectedRow]:
     if not row.key_text:
         return []
     found = RejectedRow.objects.filter(sync=row.sync_id, key_text=row.key_text).exclude(pk=row.pk)
-    return list(found.defer("payload").select_related("run").order_by("-pk")[:ELSEWHERE])
+    return list(found.select_related("run").order_by("-pk")[:ELSEWHERE])
 
 
 def _other_syncs(row: RejectedRow) -> list[RejectedRow]:
@@ -244,13 +246,13 @@ def _other_syncs(row: RejectedRow) -> list[RejectedRow]:
     if not row.match_key:
         return []
     found = RejectedRow.objects.filter(team=row.team_id, match_key=row.match_key).exclude(sync=row.sync_id)
-    return list(found.defer("payload").select_related("run", "sync").order_by("-pk")[:ELSEWHERE])
+    return list(found.select_related("run", "sync").order_by("-pk")[:ELSEWHERE])
 
 
 # The download
 
 
-@needs(Role.VIEWER)
+@needs(Can.SEE_PEOPLE)
 def as_csv(request: TeamRequest, run: UUID) -> StreamingHttpResponse:
     """A list, or a group of it, as a file for a spreadsheet, written while it is read."""
     found = find(request, run)

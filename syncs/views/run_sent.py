@@ -76,7 +76,12 @@ def one(run: Run, place: Place) -> tuple[Sent, Batch] | None:
     """The planned row at a place, and its batch; None where nothing is kept of it."""
     number, at = place
     batch = run.batches.filter(plan_attempt=run.plan_attempt, number=number).first()
-    if batch is None or not batch.payload or at >= batch.operation_count:
+    return of_batch(batch, at) if batch is not None else None
+
+
+def of_batch(batch: Batch, at: int) -> tuple[Sent, Batch] | None:
+    """The row at a position of the batch; None where nothing is kept of it."""
+    if not batch.payload or at >= batch.operation_count:
         return None
     try:
         return _sent(batch, Payload(bytes(batch.payload)), _settled(batch), at), batch

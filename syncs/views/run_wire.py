@@ -3,18 +3,22 @@
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from destinations.contract import Adapter
 from destinations.models import Exchange
+from syncadmin.lib import personal
 from syncadmin.lib.shown import pretty
 from syncs.engine.keys import companion_key, row_key
-from syncs.models import Batch, PlannedRow, RejectedRow
+from syncs.models import Batch, PlannedRow, RejectedRow, Run
 
-SHOWN_EXCHANGES = 20
+MOST_TRIES = 200
+MOST_READ = 100  # requests of one batch whose bodies are looked through
 AROUND = 600  # characters on both sides of a mention, in what is not JSON
 LONGEST = 20_000  # characters of one body on a page
 _ELLIPSIS = "…"
+_SPELT = frozenset("\"\\/&<>'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A request that carried the row, and its answer."""
+    """A request on the row's way, and its answer. `step` is what it is for, `attempt` the how-manyeth try.
+
+    One that says nothing of the row has no parts, and stands for `times` such requests in a row.
+    """
 
     exchange: Exchange
-    request: Part
-    answer: Part
+    step: str
+    attempt: int
+    request: Part | None = None
+    answer: Part | None = None
+    times: int = 1
+
+    @property
+    def is_silent(self) -> bool:
+        return self.request is None
 
 
 def batch_of(row: RejectedRow) -> Batch | None:
@@ -52,31 +66,67 @@ def position_of(row: RejectedRow) -> int | None:
     return found.values_list("position", flat=True).first()
 
 
-def carried(batch: Batch, subject: Any, *, position: int | None, match_key: str) -> tuple[list[Carried], int]:
-    """The requests of the batch with the row's part, in their order; and how many say nothing of it.
+def carried(
+    batch: Batch, run: Run, *, position: int | None, match_key: str, adapter: type[Adapter] | None
+) -> list[Carried]:
+    """The requests of the batch in their order, with the row's part of those that speak of it.
 
-    `subject` is the run's public id. The last SHOWN_EXCHANGES are looked at.
+    The last MOST_READ are looked at; where there were more, the first is added: it handed the rows over.
     """
-    first = max(1, batch.attempt - SHOWN_EXCHANGES + 1)
-    calls = [f"{batch.pk}-{attempt}" for attempt in range(first, batch.attempt + 1)]
-    alone = [] if position is None else [f"{call}-{position}" for call in calls]  # it went by itself
-    found = Exchange.objects.filter(team_id=batch.team_id, subject=subject, call__in=[*calls, *alone])
+    tries = range(max(1, batch.attempt - MOST_TRIES + 1), batch.attempt + 1)
+    calls = [f"{batch.pk}-{attempt}" for attempt in tries]
+    if position is not None:
+        calls += [f"{call}-{position}" for call in calls]  # it went by itself
+    found = Exchange.objects.filter(team_id=batch.team_id, subject=run.public_id, call__in=calls)
+    pks = list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_READ])
+    if len(pks) == MOST_READ and (first := found.order_by("pk").values_list("pk", flat=True).first()):
+        pks.append(first)
     marks = [match_key] if position is None else [f"{batch.pk}-{position}", match_key]
     lines: list[Carried] = []
-    silent = 0
-    for exchange in reversed(found.order_by("-pk")[:SHOWN_EXCHANGES]):
-        request, answer = (part(text, marks) for text in (exchange.request_text, exchange.reply_text))
-        refused = exchange.status is None or exchange.status >= 400
+    for exchange in found.filter(pk__in=pks).order_by("pk").iterator(chunk_size=10):
+        one = _line(exchange, marks, adapter)
+        last = lines[-1] if lines else None
         if (
-            exchange.call in alone
-            or refused
-            or (request and not request.is_whole)
-            or (answer and not answer.is_whole)
+            last is not None
+            and last.is_silent
+            and one.is_silent
+            and (last.step, last.attempt, last.exchange.status) == (one.step, one.attempt, exchange.status)
         ):
-            lines.append(Carried(exchange, request or Part(""), answer or Part("")))
+            lines[-1] = replace(last, times=last.times + 1)
         else:
-            silent += 1
-    return lines, silent
+            lines.append(one)
+    return lines
+
+
+def step_of(exchange: Exchange, adapter: type[Adapter] | None) -> str:
+    """What a request is for."""
+    return (adapter.step(exchange.method, exchange.url) if adapter is not None else "") or (
+        "Read" if exchange.method == "GET" else "Write"
+    )
+
+
+def _line(exchange: Exchange, marks: Collection[str], adapter: type[Adapter] | None) -> Carried:
+    step, parts = step_of(exchange, adapter), exchange.call.split("-")
+    attempt = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 1
+    sent, told = exchange.request_text, exchange.reply_text
+    is_alone = len(parts) > 2
+    refused = exchange.status is None or exchange.status >= 400
+    if not (is_alone or refused) and not any(
+        mark and mark in text for mark in marks for text in (sent, told)
+    ):
+        return Carried(exchange, step, attempt)
+    request, answer = part(sent, marks), part(told, marks)
+    speaks = (request and not request.is_whole) or (answer and not answer.is_whole)
+    if not (is_alone or refused or speaks):
+        return Carried(exchange, step, attempt)
+    return Carried(exchange, step, attempt, request or Part(""), answer or Part(""))
+
+
+def _may_hold(text: str, marks: Collection[str]) -> bool:
+    """Whether it is worth while to read a body for the marks: a large one takes long. JSON may spell some
+    signs otherwise.
+    """
+    return any(mark and (mark in text or not mark.isascii() or set(mark) & _SPELT) for mark in marks)
 
 
 def part(text: str, marks: Collection[str]) -> Part | None:
@@ -92,8 +142,8 @@ def part(text: str, marks: Collection[str]) -> Part | None:
         counted = _Narrowing(mark)
         narrowed = counted.narrow(body)
         if counted.is_found:
-            return Part(_cut(pretty(narrowed)), counted.others)
-    return Part(_cut(pretty(body)), is_whole=True)
+            return Part(_cut(pretty(personal.values(narrowed))), counted.others)
+    return Part(_cut(pretty(personal.values(body))), is_whole=True)
 
 
 class _Narrowing:
@@ -132,8 +182,8 @@ def _around(text: str, marks: Collection[str]) -> Part:
         if at is not None:
             start, end = max(0, at.start() - AROUND), min(len(text), at.end() + AROUND)
             cut = f"{_ELLIPSIS if start else ''}{text[start:end]}{_ELLIPSIS if end < len(text) else ''}"
-            return Part(cut)
-    return Part(_cut(text), is_whole=True)
+            return Part(personal.body(cut))
+    return Part(_cut(personal.body(text)), is_whole=True)
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
-from syncadmin.lib import paging
+from syncadmin.lib import paging, personal
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine import run as engine
 from syncs.engine import run_audit
@@ -77,7 +77,7 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "still_open": run_groups.of_run(found, RejectedRow.ATTENTION).filter(is_open=True).count()
         if found.is_over and found.attention_count
         else 0,
-        "shown_keys": (found.keys or [])[:SHOWN_KEYS],
+        "shown_keys": [personal.partly(key) for key in (found.keys or [])[:SHOWN_KEYS]],
         "more_keys": max(0, len(found.keys or []) - SHOWN_KEYS),
     }
     return render(request, "syncs/runs/run.html", shown)

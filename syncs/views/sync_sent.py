@@ -14,7 +14,8 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from destinations.models import Exchange
-from syncadmin.lib.shown import pretty_text, short
+from syncadmin.lib import personal
+from syncadmin.lib.shown import short
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.engine.keys import typed_key
 from syncs.models import RejectedRow, Run, Sync
@@ -128,6 +129,6 @@ def _spoken(run: Run) -> list[Spoken]:
     """The run's requests with their answers, in their order."""
     found = Exchange.objects.filter(team=run.team_id, subject=run.public_id).order_by("pk")
     return [
-        Spoken(one, pretty_text(one.request_text)[:LONGEST], pretty_text(one.reply_text)[:LONGEST])
+        Spoken(one, personal.body(one.request_text)[:LONGEST], personal.body(one.reply_text)[:LONGEST])
         for one in found[:SHOWN_EXCHANGES]
     ]

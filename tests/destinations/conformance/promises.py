@@ -1,5 +1,6 @@
 """The promises, each a function that fails where an adapter breaks it."""
 
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -67,6 +68,9 @@ def facts_are_complete(subject: Subject) -> None:
     for remedy in subject.adapter.remedies:
         assert remedy.advice.endswith("."), remedy.problem
         assert subject.adapter.remedy("") is None, f"{remedy.problem} fits everything"
+    for step in subject.adapter.steps:
+        re.compile(step.pattern)
+        assert step.words[:1].isupper(), step.words
     for problem in subject.adapter.problems:
         assert problem.title[:1].isupper(), problem.code
         assert problem.explanation.endswith("."), problem.code

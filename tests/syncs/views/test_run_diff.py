@@ -267,9 +267,11 @@ def test_bob_looks_and_begins_nothing(client: Client, tried: Run, bob: User) -> 
 
     assert page.status_code == 200
     assert "Look anew" not in text(page) and "Compare with" not in text(page)
+    assert "•••@acme.com" in text(page)
+    assert "person1@acme.com" not in page.content.decode()
     assert client.post(url("sync_diff", tried.sync.public_id)).status_code == 403
     assert client.post(url("run_diff_there", tried.public_id)).status_code == 403
-    assert client.get(url("run_diff_csv", tried.public_id)).status_code == 200
+    assert client.get(url("run_diff_csv", tried.public_id)).status_code == 403
     assert Run.objects.filter(dry_run=True).count() == 1
 
 
