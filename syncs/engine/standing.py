@@ -18,6 +18,7 @@ class State(StrEnum):
     INVALID = "invalid"
     IN_DOUBT = "in_doubt"
     UNSENT = "unsent"  # planned by a run that ended before it
+    UNAPPROVED = "unapproved"  # planned by a run that somebody must look at first
     LEFT_BEHIND = "left_behind"  # its row has another upsert key now
     HELD_BACK = "held_back"
     SENDING = "sending"
@@ -28,7 +29,10 @@ class State(StrEnum):
     GONE = "gone"  # stopped once, and not met since
 
 
-NEEDS_SOMEBODY = (State.REFUSED, State.INVALID, State.IN_DOUBT, State.UNSENT, State.LEFT_BEHIND)
+NEEDS_SOMEBODY = (
+    *(State.REFUSED, State.INVALID, State.IN_DOUBT, State.UNSENT, State.UNAPPROVED),
+    State.LEFT_BEHIND,
+)
 MOVES = (State.SENDING, State.WAITING, State.ASKED_FOR, State.NEW_THERE)
 IS_THERE = (State.THERE, State.NEW_THERE)
 _OPEN = {
@@ -114,6 +118,8 @@ class Standing:
         if planned is not None and planned.verdict is None:
             if active is None:
                 return State.UNSENT
+            if active.waits_for_approval:
+                return State.UNAPPROVED
             is_out = planned.batch.status == Batch.Status.SENDING
             return State.SENDING if is_out else State.WAITING
         if self.is_wished_for:

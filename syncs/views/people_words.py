@@ -25,6 +25,7 @@ BADGES: dict[State, tuple[str, str]] = {
     State.INVALID: ("Stopped for its data", "warn"),
     State.IN_DOUBT: ("In doubt", "warn"),
     State.UNSENT: ("Not sent", "warn"),
+    State.UNAPPROVED: ("Waits for approval", "warn"),
     State.LEFT_BEHIND: ("Left behind", "warn"),
     State.HELD_BACK: ("Held back", ""),
     State.SENDING: ("On its way", "busy"),
@@ -67,7 +68,8 @@ class Told:
     @property
     def can_be_sent(self) -> bool:
         """Whether a run of this row alone may do some good."""
-        return bool(self.standing.key_text) and self.standing.state not in {*MOVES, State.LEFT_BEHIND}
+        never = {*MOVES, State.LEFT_BEHIND, State.UNAPPROVED}
+        return bool(self.standing.key_text) and self.standing.state not in never
 
 
 def tell(standing: Standing) -> Told:
@@ -127,8 +129,9 @@ def _sentence(standing: Standing, there: str) -> str:
             at = f" on {when(failed.created_at)}" if failed is not None else ""
             return f"It was sent{at}, and nobody knows whether {there} took it."
         case State.UNSENT:
-            ended = "was cancelled" if newest and newest.status == Run.Status.CANCELLED else "stopped"
-            return f"It was not sent: run #{number} {ended} before its turn."
+            return f"It was not sent: run #{number} {_ended(newest)}."
+        case State.UNAPPROVED:
+            return f"It waits in run #{number}, of which nothing is sent before an admin has approved it."
         case State.LEFT_BEHIND:
             return f"It stayed behind in {there}: its row is known as {standing.match_key or 'another'} now."
         case State.SENDING:
@@ -150,6 +153,14 @@ def _sentence(standing: Standing, there: str) -> str:
                 )
             return f"It arrived in {there} on {when(sent_at)}, in run #{entry.run_number}."
     return _gone(standing)
+
+
+def _ended(run: Run | None) -> str:
+    """How a run ended that left rows unsent."""
+    if run is not None and run.decision in (Run.Decision.DENIED, Run.Decision.EXPIRED):
+        return "was not approved"
+    is_cancelled = run is not None and run.status == Run.Status.CANCELLED
+    return f"{'was cancelled' if is_cancelled else 'stopped'} before its turn"
 
 
 def _gone(standing: Standing) -> str:
@@ -193,6 +204,8 @@ def _who(standing: Standing) -> str:
             if run is None or run.status == Run.Status.CANCELLED:
                 return "Nobody: the next run sends it"
             return STOPPED_BY.get(Run.StoppedBy(run.stopped_by), EDITOR) if run.stopped_by else EDITOR
+        case State.UNAPPROVED:
+            return "An admin of the team"
         case State.LEFT_BEHIND:
             return RejectedRow.Who.ADMIN.label
         case State.HELD_BACK:
@@ -219,6 +232,9 @@ def _next(standing: Standing) -> str:
                 said = "The next run sends it again."
         case State.UNSENT:
             said = "The next run sends it."
+        case State.UNAPPROVED:
+            ends_at = of.newest.approval_ends_at if of.newest is not None else None
+            return f"It can be approved until {when(ends_at)}; then the run ends without sending."
         case State.WAITING:
             planned = standing.planned
             if planned is not None and planned.batch.due_at > timezone.now():
@@ -254,7 +270,7 @@ def _notes(standing: Standing, there: str) -> list[str]:
     if standing.state in (State.THERE, State.GONE) and standing.of.unlisted_guards:
         notes.append(_unlisted(standing.of))
     if stopped is not None and standing.state is not State.UNSENT:
-        ended = "was cancelled" if stopped.status == Run.Status.CANCELLED else "stopped"
+        ended = _ended(stopped).removesuffix(" before its turn")
         notes.append(f"The sync's last run, #{stopped.number}, {ended}. {stopped.stop_reason}".strip())
     return notes
 

@@ -184,6 +184,9 @@ def test_a_row_in_a_run_under_way_waits_there_though_it_was_never_seen_before(
     assert "Nobody: it goes on by itself" in text(page)
     assert 'hx-trigger="every 2s"' in page.content.decode()
     assert page.context["told"][0].can_be_sent is False
+    ends = {"brakes": {}, "approval_ends_at": timezone.now()}
+    Run.objects.filter(pk=run.pk).update(status=Run.Status.APPROVAL, **ends)
+    assert "of which nothing is sent before an admin has approved it." in where(as_alice, "2")
     Run.objects.filter(pk=run.pk).update(status=Run.Status.STOPPED, stop_reason="It went wrong.")
     stopped = where(as_alice, "2")
     assert "It was not sent: run #1 stopped before its turn." in stopped and "It went wrong." in stopped
