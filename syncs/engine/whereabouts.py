@@ -254,8 +254,8 @@ class _Search:
         newest = told.values("sync", "part", "key_text", "match_key", "stage").annotate(newest=Max("pk"))
         pks = [one["newest"] for one in newest[: 10 * MOST]]
         self.is_more |= len(pks) == 10 * MOST
-        rows = RejectedRow.objects.filter(pk__in=pks).defer("payload").select_related("run")
-        for row in rows.defer("payload", "run__keys", "run__notes", "run__diff").order_by("-pk"):
+        rows = RejectedRow.objects.filter(pk__in=pks).select_related("run")
+        for row in rows.defer("run__keys", "run__notes", "run__diff").order_by("-pk"):
             row.sync = self.syncs[row.sync_id]
             place = (row.sync_id, row.part, row.match_key if row.part else row.key_text)
             self.places[place] = None

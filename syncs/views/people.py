@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.vary import vary_on_headers
 
+from syncadmin.lib import personal
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncadmin.teams.models import Team, User
@@ -152,7 +153,8 @@ def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:
     closely = "closely" in request.GET
     found = find(request.team, text, also=run, closely=closely)
     told = [people_words.tell(standing) for standing in found.standings]
-    begin_so = candidates(request.team, text) if not told else []
+    # What others are called is not for those who may only look: they find whom they know.
+    begin_so = candidates(request.team, text) if not told and personal.is_shown() else []
     models = people_source.models_of(found)
     near = sum(one.knows for one in models) if told else NEAR
     here, asked = reverse("person", args=[request.team.slug, ref]), _asked(run, closely=closely)
@@ -170,6 +172,7 @@ def _shown(request: TeamRequest, ref: str, text: str) -> dict[str, Any]:
         "elsewhere": [(of, people_words.of_elsewhere(of)) for of in found.elsewhere],
         "near": models[:near],
         "far": models[near:],
+        "may_be_beginning": not told and not personal.is_shown() and not is_address(found.forms),
         "may_look_closer": not told and not closely and not is_address(found.forms),
         "candidates": [(key, reference(request.team, key)) for key in begin_so],
     }

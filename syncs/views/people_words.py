@@ -15,6 +15,7 @@ from syncs.engine.guard_words import listed
 from syncs.engine.standing import IS_THERE, MOVES, NEEDS_SOMEBODY, OfSync, Standing, State
 from syncs.engine.whereabouts import Whereabouts
 from syncs.models import RejectedRow, Run
+from syncs.views import told
 from syncs.views.run_words import Place, next_of_refused, next_try
 
 ITSELF = "Nobody: it goes on by itself"
@@ -79,8 +80,8 @@ def tell(standing: Standing) -> Told:
     said = _sentence(standing, place.destination)
     if standing.part and said.startswith("It "):
         said = f"The {place.object.lower()} {said.removeprefix('It ')}"
-    told = _telling(standing)
-    problem = told.problem if told is not None else ""
+    row = _telling(standing)
+    problem = row.problem if row is not None else ""
     adapter = registry.adapters().get(standing.sync.connection.destination)
     return Told(
         standing,
@@ -187,8 +188,8 @@ def _reason(standing: Standing) -> str:
     run = standing.of.newest
     if run is not None and standing.state in (State.UNSENT, State.SENDING, State.WAITING):
         return run.stop_reason or run.waits_for
-    told = _telling(standing)
-    return told.reason if told is not None else ""
+    row = _telling(standing)
+    return told.reason(row) if row is not None else ""
 
 
 # Who, and what next
@@ -266,7 +267,7 @@ def _notes(standing: Standing, there: str) -> list[str]:
     if standing.state not in IS_THERE and standing.is_elsewhere_too and entry is not None:
         notes.append(f"What was sent on {when(entry.accepted_at)} is what {there} has of it.")
     if standing.left_behind is not None and not standing.is_asked_by_former_key:
-        notes.append(standing.left_behind.reason)
+        notes.append(told.reason(standing.left_behind))
     if standing.state in (State.THERE, State.GONE) and standing.of.unlisted_guards:
         notes.append(_unlisted(standing.of))
     if stopped is not None and standing.state is not State.UNSENT:
@@ -302,14 +303,14 @@ def of_elsewhere(of: OfSync) -> str:
 # All of it
 
 
-def headline(found: Whereabouts, told: Sequence[Told]) -> str:
+def headline(found: Whereabouts, rows: Sequence[Told]) -> str:
     """One sentence for everything that was found."""
-    if not told:
+    if not rows:
         return "No sync knows of it." if found.elsewhere else "There is no sync yet to look through."
     rest = counted(len(found.elsewhere), "other sync knows", "other syncs know")
     rest = f" {rest} nothing of it." if found.elsewhere else ""
-    if len(told) == 1:
-        return f"{told[0].sentence}{rest}"
+    if len(rows) == 1:
+        return f"{rows[0].sentence}{rest}"
     groups = (
         ("needs attention in", NEEDS_SOMEBODY),
         ("is held back in", (State.HELD_BACK,)),
@@ -320,13 +321,13 @@ def headline(found: Whereabouts, told: Sequence[Told]) -> str:
     parts = [
         f"{words} {names}"
         for words, states in groups
-        if (names := _names(one for one in told if one.standing.state in states))
+        if (names := _names(one for one in rows if one.standing.state in states))
     ]
     return f"It {listed(parts)}.{rest}"
 
 
-def _names(told: Iterable[Told]) -> str:
-    names = list(dict.fromkeys(one.standing.sync.name for one in told))
+def _names(rows: Iterable[Told]) -> str:
+    names = list(dict.fromkeys(one.standing.sync.name for one in rows))
     return listed(names, most=3) if len(names) <= 3 else counted(len(names), "sync")
 
 

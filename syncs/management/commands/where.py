@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from syncadmin.lib import personal
+from syncadmin.teams.models import Team
 from syncs.engine.spellings import LONGEST
 from syncs.engine.whereabouts import candidates, find
 from syncs.management.base import UserCommand, UserError, find_only_team, find_team
@@ -30,7 +32,11 @@ class Command(UserCommand):
         if not key.strip() or len(key) > LONGEST:
             raise UserError(f"Give an e-mail address, a domain or a primary key of at most {LONGEST} signs.")
         team = find_team(options["team"]) if options["team"] else find_only_team()
-        found = find(team, key, closely=options["closely"])
+        with personal.shown():  # whoever is at the machine reads the database, too
+            self._tell(team, key, closely=options["closely"])
+
+    def _tell(self, team: Team, key: str, *, closely: bool) -> None:
+        found = find(team, key, closely=closely)
         told = [people_words.tell(standing) for standing in found.standings]
         self.stdout.write(people_words.headline(found, told))
         for one in told:

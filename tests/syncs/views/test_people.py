@@ -311,6 +311,9 @@ def test_bob_reads_all_of_it_and_sends_nothing(client: Client, bob: User, world:
     page = ask(client, "5")
 
     assert "Qualified refused it on" in text(page) and "Send now" not in page.content.decode()
+    assert "bücher" in text(page) and "Zoë" not in text(page) and "zoë" not in text(page)
+    nobody = ask(client, "person")
+    assert "person1" not in text(nobody) and "takes the role editor" in text(nobody)
     model = page.context["near"][0].model
     looked = client.get(url("person_in_source", page.context["ref"], model.public_id))
     assert "It is in the source now." in text(looked) and "Send now" not in looked.content.decode()
