@@ -83,8 +83,11 @@ def own_windows(written: Any) -> tuple[Window, ...]:
     return tuple(Window(requests, seconds) for seconds, requests in sorted(lowest.items()))
 
 
-def rules(account: RemoteAccount, limits: Limits) -> Rules:
+def rules(account: RemoteAccount, limits: Limits, *, part_percent: int = 100) -> Rules:
     """The adapter's limits, with what is set on the account laid over them.
+
+    `part_percent` is the part of what is not kept in reserve beyond which the holder waits: for a team that
+    uses another's connection.
 
     Where the account has as many windows as the service publishes, they stand for each other, shortest
     for shortest: so the service's headers are understood.
@@ -102,8 +105,9 @@ def rules(account: RemoteAccount, limits: Limits) -> Rules:
         stands_for = {theirs.seconds: ours.seconds for theirs, ours in pairs}
     wanted = account.concurrency or limits.default_concurrency
     watched = frozenset(stands_for.get(seconds, seconds) for seconds in limits.watched_seconds)
-    slots = max(1, min(wanted, limits.concurrency))
-    return Rules(windows, slots, account.reserve_percent, stands_for, watched)
+    slots = max(1, min(wanted, limits.concurrency) * part_percent // 100)
+    reserve = min(99, 100 - (100 - account.reserve_percent) * part_percent // 100)
+    return Rules(windows, slots, reserve, stands_for, watched)
 
 
 def take(

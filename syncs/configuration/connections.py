@@ -105,10 +105,13 @@ def _told(connection: Connection) -> dict[str, JSON]:
 
 
 def _demand_idle(syncs: Sequence[Sync]) -> None:
-    running = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
+    found = Run.objects.active().filter(sync__in=syncs).select_related("sync__connection", "sync__team")
+    running = found.first()
     if running is not None:
+        is_own = running.team_id == running.sync.connection.team_id
+        called = running.sync if is_own else f"A sync of {running.sync.team}"
         raise ActiveRuns(
-            f"{running.sync} is running. Wait for its end, or cancel the run, before the account changes."
+            f"{called} is running. Wait for its end, or cancel the run, before the account changes."
         )
 
 

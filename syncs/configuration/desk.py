@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from destinations.models import Connection
+from destinations.shares import usable_by, why_not
 from syncadmin.teams.models import Team
 from syncs.configuration.checks import Fault
 from syncs.configuration.document import Part
@@ -21,6 +23,16 @@ class Desk:
         if self.team is None:
             return None
         return model.objects.filter(team=self.team, name=name).select_related(*related).first()
+
+    def shared(self, name: str, object_key: str) -> Connection | None:
+        """What another team shares under `its-team/name` for this object; None where it does not."""
+        owner, slash, of_owner = name.partition("/")
+        if self.team is None or not slash:
+            return None
+        found = usable_by(self.team).filter(team__slug=owner, name=of_owner).exclude(team=self.team).first()
+        if found is None or why_not(found, self.team.pk, object_key):
+            return None
+        return found
 
     def missing(self, model: Any, part: Part, kind: str, name: str, named: Iterable[str], *path: str) -> None:
         """Tell that neither the document (which has `named`) nor the team has what the part refers to."""

@@ -10,6 +10,7 @@ from destinations import registry
 from destinations.accounts import OF_AN_APP
 from destinations.contract import JSON
 from destinations.models import Connection, RemoteAccount
+from destinations.shares import name_for
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import Team
 from syncs.configuration.checks import DEFAULT, LEAVE
@@ -157,7 +158,7 @@ def definition_of(sync: Sync, mappings: Iterable[FieldMapping] | None = None) ->
 def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": sync.model.name,
-        "connection": sync.connection.name,
+        "connection": name_for(sync.connection, sync.team_id),
         "object": sync.object_key,
         "mode": sync.mode,
         "upsert_key": sync.upsert_key,

@@ -12,6 +12,7 @@ from destinations import accounts
 from destinations.contract import JSON, Adapter, Field
 from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
+from destinations.shares import name_for
 from syncadmin.lib.crypto import Secret, UnreadableSecret
 from syncs.configuration.checks import Draft, Filling
 from syncs.configuration.differences import differences, mapping_differences, same_fillings
@@ -257,7 +258,7 @@ class SyncGoal:
         assert self.existing is not None  # noqa: S101 - asked by those who looked
         before = {
             "model": self.existing.model.name,
-            "connection": self.existing.connection.name,
+            "connection": name_for(self.existing.connection, self.existing.team_id),
             "object": self.existing.object_key,
             "mode": self.existing.mode,
             "upsert_key": self.existing.upsert_key,

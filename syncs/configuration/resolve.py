@@ -203,6 +203,8 @@ class Resolver:
         name = part.same_account_as if isinstance(part, ConnectionPart) else part.connection
         if name is not None and name not in self._connections:
             existing = self._desk.existing(Connection, name, "account")
+            if existing is None and isinstance(part, SyncPart):
+                existing = self._desk.shared(name, part.draft.object)
             if existing is None:
                 self._desk.missing(Connection, part, "connection", name, self._connections, key)
                 return None

@@ -40,7 +40,7 @@ class Allowance:
         self.rest = Rest(timezone.now())
         self._account = account
         self._label = way.adapter.label
-        self._rules = budget.rules(account, way.limits)
+        self._rules = budget.rules(account, way.limits, part_percent=way.part_percent)
         self._tally = use.Tally(account)
         self.gate = budget.Gate(lengths=self._rules.published)
         self._holder = str(lease.token)

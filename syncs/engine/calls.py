@@ -58,6 +58,7 @@ class Way:
     limits: Limits
     upsert_key: str
     mode: Mode
+    part_percent: int = 100  # of the account's limits: less where another team shares its connection
 
     def target(self, object_key: str) -> Target:
         found = self.adapter.object(object_key)

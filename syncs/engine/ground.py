@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from destinations import budget, connect
+from destinations import budget, connect, shares
 from destinations.contract import Field, Kind, Mode
 from destinations.errors import DestinationError, RateLimited, Temporary
 from syncs.engine import ledger
@@ -31,6 +31,7 @@ def way_of(sync: Sync) -> Way:
         adapter.limits_for(sync.connection.options),
         sync.upsert_key,
         Mode(sync.mode),
+        shares.part_of(sync.connection, sync.team_id),
     )
 
 

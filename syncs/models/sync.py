@@ -32,6 +32,7 @@ class Sync(models.Model):
         default=True, help_text="Keep what was last sent, for before → after. Off: fingerprints only."
     )
     paused = models.BooleanField(default=False)
+    pause_reason = models.TextField(blank=True, editable=False, help_text="Empty: somebody paused it.")
     guards = models.JSONField(
         default=list, blank=True, help_text="Which rows are held back, as `engine/guard_kinds.py` reads it."
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Count, ProtectedError
+from django.db.models import Count, ProtectedError, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,6 +22,7 @@ from destinations.contract import Adapter, Mode, ObjectType, Scope
 from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from destinations.sandbox.service import API_KEY, services
+from destinations.shares import usable_by
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
@@ -31,6 +32,8 @@ from syncs.forms.sync_words import MODES
 from syncs.models import Kept, Sync
 from syncs.views import periods, removed, request_chart
 from syncs.views.health import go_on, test_and_tell
+from syncs.views.overlaps import overlaps_of
+from syncs.views.shares import foreign_count, shared_page, uses_of
 from syncs.views.sign_in import redirect_address
 from syncs.views.way_back import way_back
 
@@ -96,12 +99,8 @@ def is_sandbox(connection: Connection) -> bool:
 @needs(Role.VIEWER)
 def destinations(request: TeamRequest) -> HttpResponse:
     """The team's connections."""
-    connections = (
-        Connection.objects.filter(team=request.team)
-        .select_related("account")
-        .annotate(sync_count=Count("syncs"))
-        .order_by("name")
-    )
+    own_syncs = Count("syncs", filter=Q(syncs__team=request.team))
+    connections = usable_by(request.team).annotate(sync_count=own_syncs).order_by("name", "pk")
     return render(
         request,
         "destinations/connections.html",
@@ -154,7 +153,9 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
 @needs(Role.VIEWER)
 def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
     """A connection: its account, how it stands, what stands on it."""
-    found = _find(request, connection)
+    found = _own(request, connection)
+    if found is None:
+        return shared_page(request, connection)
     now = timezone.now()
     period = periods.asked(request.GET, now, whole_hours=True)
     adapter = connect.adapter_of(found)
@@ -172,7 +173,11 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
             "budget": budget_lines(found.account, found.options, now),
             "outage": outage_words(found.account, now) if found.account.down_since else "",
             "options": [(labels.get(name, name), value) for name, value in found.options.items()],
-            "syncs": Sync.objects.filter(connection=found).select_related("model").order_by("name"),
+            "syncs": Sync.objects.filter(connection=found, team=request.team)
+            .select_related("model")
+            .order_by("name"),
+            "uses": uses_of(found),
+            "overlaps": overlaps_of(found.account, request.team) if request.may_administer else [],
             "others": Connection.objects.filter(account=found.account).exclude(pk=found.pk),
             "field_counts": _field_counts(found, adapter),
             "period": period,
@@ -240,8 +245,8 @@ def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
 @require_POST
 @needs(Role.EDITOR)
 def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
-    """Ask the service for its fields again."""
-    found = _find(request, connection)
+    """Ask the service for its fields again. Also by another team's connection that one may use."""
+    found = get_object_or_404(usable_by(request.team), public_id=connection)
     try:
         counts = [
             f"{len(connect.refresh_fields(found, one.key)):,} of {one.label.lower()}"
@@ -258,8 +263,9 @@ def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
 def connection_remove(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Remove it, after asking, if no sync stands on it."""
     found = _find(request, connection)
-    syncs = list(Sync.objects.filter(connection=found).order_by("name"))
-    if request.method == "POST" and not syncs:
+    syncs = list(Sync.objects.filter(connection=found, team=request.team).order_by("name"))
+    foreign = foreign_count(found)
+    if request.method == "POST" and not syncs and not foreign:
         try:
             with transaction.atomic():
                 audit.record(request, request.team, audit.Action.CONNECTION_REMOVED, found)
@@ -272,7 +278,7 @@ def connection_remove(request: TeamRequest, connection: UUID) -> HttpResponse:
     return render(
         request,
         "destinations/remove.html",
-        {"section": "destinations", "connection": found, "syncs": syncs},
+        {"section": "destinations", "connection": found, "syncs": syncs, "foreign_count": foreign},
     )
 
 
@@ -352,9 +358,16 @@ def _app_steps(request: TeamRequest, adapter: type[Adapter]) -> list[tuple[str, 
     return [(before, address if is_in else "", after) for before, is_in, after in steps]
 
 
-def _find(request: TeamRequest, public_id: UUID) -> Connection:
+def _own(request: TeamRequest, public_id: UUID) -> Connection | None:
     connections = Connection.objects.filter(team=request.team).select_related("account")
-    return get_object_or_404(connections, public_id=public_id)
+    return connections.filter(public_id=public_id).first()
+
+
+def _find(request: TeamRequest, public_id: UUID) -> Connection:
+    found = _own(request, public_id)
+    if found is None:
+        raise Http404
+    return found
 
 
 def _adapter(key: str) -> type[Adapter]:

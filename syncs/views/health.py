@@ -35,5 +35,8 @@ def go_on(request: HttpRequest, found: Connection) -> None:
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - nobody else comes here
     if resumed := resume_stopped(found, started_by=user):
-        names = ", ".join(f"“{run.sync.name}”" for run in resumed)
+        names = ", ".join(
+            f"“{run.sync.name}”" if run.team_id == found.team_id else f"a sync of {run.team}"
+            for run in resumed
+        )
         messages.info(request, f"Went on with {names}, which had stopped for want of a sign-in.")

@@ -17,6 +17,7 @@ from destinations import connect, registry
 from destinations.contract import Adapter, Field, Mode, ObjectType
 from destinations.errors import DestinationError
 from destinations.models import Connection
+from destinations.shares import objects_for, usable_by
 from syncadmin.teams.access import TeamRequest
 from syncs.configuration.checks import Draft, Filling, with_defaults
 from syncs.configuration.goals import fillings_of
@@ -245,10 +246,10 @@ def _look_up(work: Work) -> None:
         found = QueryModel.objects.select_related("source").filter(team=team, public_id=model_id)
         work.model = found.first()
     if connection_id := content.get("connection"):
-        connections = Connection.objects.select_related("account").filter(team=team, public_id=connection_id)
-        work.connection = connections.first()
+        work.connection = usable_by(team).filter(public_id=connection_id).first()
     if work.connection is not None:
         work.adapter = registry.adapters().get(work.connection.destination)
     if work.adapter is not None:
-        objects = {one.key: one for one in work.adapter.objects}
+        allowed = objects_for(work.connection, team.pk) if work.connection is not None else None
+        objects = {one.key: one for one in work.adapter.objects if allowed is None or one.key in allowed}
         work.target = objects.get(str(content.get("object", "")))

@@ -15,8 +15,9 @@ from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 
 from destinations import registry
-from destinations.contract import Mode, ObjectType
+from destinations.contract import Adapter, Mode, ObjectType
 from destinations.models import Connection
+from destinations.shares import objects_for, usable_by
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.guard_trial import Denied
 from syncs.forms.sync_rows import Row
@@ -73,24 +74,26 @@ def sync_model(request: TeamRequest, work: Work) -> HttpResponse:
 @step
 def sync_object(request: TeamRequest, work: Work) -> HttpResponse:
     """Step 2: what is written, and where?"""
-    connections = list(Connection.objects.filter(team=request.team).select_related("account").order_by("-pk"))
+    connections = list(usable_by(request.team).order_by("-pk"))
     offered = [
-        (connection, adapter) for connection in connections if (adapter := _adapter(connection)) is not None
+        (connection, adapter, _targets(adapter, objects_for(connection, request.team.pk)))
+        for connection in connections
+        if (adapter := _adapter(connection)) is not None
     ]
     chosen, error = _target_value(work.connection, work.content.get("object", "")), ""
     if request.method == "POST":
         picked = request.POST.get("target", "")
-        for connection, adapter in offered:
-            for target in adapter.objects:
+        for connection, _, targets in offered:
+            for target in targets:
                 if _target_value(connection, target.key) == picked:
                     work.save(connection=str(connection.public_id), object=target.key)
                     return redirect(work.url("mode"))
         chosen, error = "", "Choose what is written."
     elif request.GET.get("chosen") == "newest" and offered:
-        chosen = _target_value(offered[0][0], offered[0][1].objects[0].key)
+        chosen = _target_value(offered[0][0], offered[0][2][0].key)
     groups = [
-        (connection, adapter.label, [(_target_value(connection, one.key), one) for one in adapter.objects])
-        for connection, adapter in offered
+        (connection, adapter.label, [(_target_value(connection, one.key), one) for one in targets])
+        for connection, adapter, targets in offered
     ]
     return page(request, work, "object", groups=groups, chosen=chosen, error=error)
 
@@ -261,6 +264,11 @@ def _is_settled(work: Work) -> bool:
 
 def _adapter(connection: Connection) -> Any:
     return registry.adapters().get(connection.destination)
+
+
+def _targets(adapter: type[Adapter], allowed: frozenset[str] | None) -> list[ObjectType]:
+    """The objects that may be written; None: all of them."""
+    return [one for one in adapter.objects if allowed is None or one.key in allowed]
 
 
 def _target_value(connection: Connection | None, object_key: str) -> str:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from destinations.models import Connection
+from destinations.shares import usable_by
 from syncadmin.teams.access import TeamRequest
 from syncs.forms.field_words import steps_told
 from syncs.forms.sync_merge import LABELS, Difference, Whose, differences, merged
@@ -96,7 +96,7 @@ class _Words:
         if name == "model":
             return [str(QueryModel.objects.filter(team=self._team, public_id=value).first() or "not chosen")]
         if name == "connection":
-            return [str(Connection.objects.filter(team=self._team, public_id=value).first() or "not chosen")]
+            return [str(usable_by(self._team).filter(public_id=value).first() or "not chosen")]
         if name == "mode" and (mode := mode_of(str(value))) is not None:
             return [MODES[mode][0]]
         if isinstance(value, bool):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 
 from destinations.contract import Field
+from destinations.shares import name_for
 from syncadmin.teams.models import User
 from syncs.configuration import versions
 from syncs.configuration.checks import (
@@ -184,6 +185,7 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
     model, connection, adapter, sync = work.model, work.connection, work.adapter, work.sync
     if model is None or connection is None or adapter is None:
         raise ValueError("There is no goal without model and connection.")
+    called = name_for(connection, work.draft.team_id)
     draft = _with_mapping(work.wanted, fillings(rows, work.fields, work.before))
     name = work.name
     keeps = bool(work.content.get("keep_records", True))
@@ -191,11 +193,9 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
     return SyncGoal(
         name,
         sync,
-        SyncPart(name, 0, {}, model.name, connection.name, draft, keeps, paused, is_whole=True),
+        SyncPart(name, 0, {}, model.name, called, draft, keeps, paused, is_whole=True),
         ModelGoal(model.name, model, None, SourceGoal.of(model.source), model.sql, model.primary_key),
-        ConnectionGoal(
-            connection.name, connection, None, adapter, connection.options, connection.sign_in, {}
-        ),
+        ConnectionGoal(called, connection, None, adapter, connection.options, connection.sign_in, {}),
         draft,
         keep_records=keeps,
         paused=paused,

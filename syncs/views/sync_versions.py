@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from destinations import registry
-from destinations.models import Connection
+from destinations.shares import usable_by
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.configuration.definition import fillings_in
 from syncs.configuration.export import write
@@ -125,7 +125,7 @@ def _take(work: Work, version: SyncVersion) -> list[str]:
         kept["model"] = refs["model"]
     else:
         gone.append(f"The model {told.get('model', '')} is gone, so the present one stays.")
-    if Connection.objects.filter(team=team, public_id=refs.get("connection")).exists():
+    if usable_by(team).filter(public_id=refs.get("connection")).exists():
         kept["connection"] = refs["connection"]
         kept["object"] = told["object"]
     else:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 
 from destinations import registry
 from destinations.contract import Mode
-from destinations.models import Connection
+from destinations.shares import usable_by
 from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
@@ -24,6 +24,7 @@ from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft, SyncSchedule
 from syncs.views import run_chart, sync_health
 from syncs.views.alert_facts import of_sync as of_sync_rules
+from syncs.views.overlaps import overlaps_with
 from syncs.views.sync_facts import (
     Mapped,
     in_words,
@@ -60,7 +61,7 @@ def syncs(request: TeamRequest) -> HttpResponse:
     query, connection = request.GET.get("q", "").strip(), request.GET.get("destination", "")
     if query:
         found = found.filter(name__icontains=query)
-    connections = list(Connection.objects.filter(team=request.team).order_by("name"))
+    connections = list(usable_by(request.team).order_by("name"))
     chosen = next((one for one in connections if str(one.public_id) == connection), None)
     if chosen is not None:
         found = found.filter(connection=chosen)
@@ -144,6 +145,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "draft": draft if request.may_edit else None,
         "open_count": attention.open_rows(sync).count(),
         "alert_rules": of_sync_rules(sync),
+        "overlaps": overlaps_with(sync),
     }
     return render(request, "syncs/syncs/sync.html", context)
 
@@ -183,7 +185,7 @@ def _switch(request: TeamRequest, sync: Sync, *, paused: bool) -> HttpResponse:
     if request.method != "POST":
         return redirect("sync", request.team.slug, sync.public_id)
     with transaction.atomic():
-        is_done = Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused)
+        is_done = Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused, pause_reason="")
         if is_done:
             action = audit.Action.SYNC_PAUSED if paused else audit.Action.SYNC_RESUMED
             audit.record(request, request.team, action, sync)

@@ -1,0 +1,70 @@
+"""The form by which a team lets another use a connection."""
+
+from typing import Any
+
+from django import forms
+
+from destinations.contract import Adapter
+from destinations.models import Connection, ConnectionShare
+from syncadmin.teams.models import Team
+
+PARTS = ((10, "10 %"), (25, "25 %"), (50, "50 %"), (75, "75 %"), (100, "All of it"))
+
+
+class ShareForm(forms.Form):
+    """Whom, what for, and how much of the account's limits."""
+
+    slug = forms.CharField(
+        label="Team",
+        max_length=50,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Its short name: what stands after /t/ in the address of its pages.",
+    )
+    objects = forms.MultipleChoiceField(
+        label="What may it write?",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose what its syncs may write."},
+    )
+    percent = forms.TypedChoiceField(
+        label="Part of the account's limits",
+        choices=PARTS,
+        coerce=int,
+        initial=50,
+        help_text="Its runs wait once so much of what Syncadmin may use is used, by whomever.",
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        connection: Connection,
+        adapter: type[Adapter],
+        given: ConnectionShare | None = None,
+    ) -> None:
+        super().__init__(data, initial=_initial(given))
+        self._connection, self._given = connection, given
+        self.with_team: Team | None = given.with_team if given is not None else None
+        field = self.fields["objects"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
+        field.choices = [(one.key, one.label) for one in adapter.objects]
+        if given is not None:
+            del self.fields["slug"]
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"]).strip().strip("/").lower()
+        self.with_team = Team.objects.filter(slug=slug).first()
+        if self.with_team is None:
+            raise forms.ValidationError(
+                f"There is no team “{slug}”. Ask one of its members for its short name."
+            )
+        if self.with_team.pk == self._connection.team_id:
+            raise forms.ValidationError("It is this team's own connection.")
+        if ConnectionShare.objects.filter(connection=self._connection, with_team=self.with_team).exists():
+            raise forms.ValidationError(f"{self.with_team} uses it already: change that share.")
+        return slug
+
+
+def _initial(given: ConnectionShare | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    return {"objects": given.objects_allowed, "percent": given.budget_percent}
