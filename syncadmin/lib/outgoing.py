@@ -12,11 +12,8 @@ not checked.
 
 import io
 import socket
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from http.client import HTTPResponse
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, TypeAlias
@@ -61,10 +58,6 @@ _WRAPS_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))  # NAT64, and "I
 
 class Refused(Exception):
     """No connection was made: the address is not one to connect to. `str(error)` is for people."""
-
-
-class RefusedInside(Refused, OSError):
-    """The same inside of a library, which takes it for an error of the network and tidies up."""
 
 
 class TooLarge(Exception):
@@ -329,38 +322,3 @@ def check_written(url: str, networks: Networks) -> None:
     error = refusal(host, address, networks) if address is not None else None
     if error is not None:
         raise error
-
-
-# Libraries that connect by themselves
-
-_LISTED: ContextVar[Networks | None] = ContextVar("listed", default=None)
-_hooked = False
-
-
-@contextmanager
-def only(networks: Networks) -> Iterator[None]:
-    """Within the block whatever this thread connects to is checked, in whichever library: RefusedInside."""
-    global _hooked
-    if not _hooked:  # Python takes no hook back
-        _hooked = True
-        sys.addaudithook(_on_connect)
-    token = _LISTED.set(networks)
-    try:
-        yield
-    finally:
-        _LISTED.reset(token)
-
-
-def _on_connect(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "socket.connect":
-        return
-    networks = _LISTED.get()
-    to = arguments[1]
-    if networks is None or not isinstance(to, tuple):
-        return  # nobody asked, or a socket in the file system
-    address = written_address(str(to[0]))
-    if address is None:
-        raise RefusedInside(f"{to[0]} was not looked up before it was connected to.")
-    error = refusal(str(to[0]), address, networks)
-    if error is not None:
-        raise RefusedInside(str(error))

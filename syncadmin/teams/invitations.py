@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from syncadmin.lib import bearer
 from syncadmin.lib.client import address_of
-from syncadmin.teams import audit, membership
+from syncadmin.teams import audit, membership, throttle
 from syncadmin.teams.access import TeamRequest
 from syncadmin.teams.audit import Action
 from syncadmin.teams.membership import Refused
 from syncadmin.teams.models import Invitation, Membership, User
+from syncadmin.teams.throttle import Kind
 
 LIFE = timedelta(days=7)
 MOST_OPEN = 1_000  # of a team, so that nobody sends e-mails without end
@@ -49,6 +50,7 @@ def make(request: TeamRequest, email: str, role: str) -> tuple[Invitation, str]:
         )
     if opened.count() >= MOST_OPEN:
         raise Refused(f"{MOST_OPEN:,} invitations of the team are open. Take some back first.")
+    _spare_the_mailbox(email)
     secret = bearer.make("")
     made = Invitation.objects.create(
         team=team,
@@ -67,6 +69,7 @@ def renew(request: TeamRequest, invitation: Invitation) -> str:
     secret = bearer.make("")
     with membership.locked(request.team):
         membership.demand_reach(request, invitation.role)
+        _spare_the_mailbox(invitation.email)
         found = Invitation.objects.filter(pk=invitation.pk).open()
         told = {"digest": bearer.digest(secret), "expires_at": timezone.now() + LIFE, "sent_at": None}
         if not found.update(**told):
@@ -180,6 +183,16 @@ def _message(request: HttpRequest, invitation: Invitation, secret: str, connecti
         [invitation.email],
         connection=connection,
     )
+
+
+def _spare_the_mailbox(email: str) -> None:
+    """So many invitations a day are sent to one address, whoever sends them."""
+    time = throttle.take(Kind.INVITATION, email) if settings.SENDS_MAIL else None
+    if time is not None:
+        raise Refused(
+            f"{email} was sent many invitations lately, so this one was not. Wait "
+            f"{throttle.minutes_until(time)}, or give them the link of the last one."
+        )
 
 
 def _use_up(invitation: Invitation) -> None:

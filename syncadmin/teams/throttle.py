@@ -6,6 +6,7 @@
 | wrong passwords for whatever names        | the address              | here        |
 | a link to set a new password              | the e-mail address       | here        |
 | links for whatever e-mail addresses       | the address              | here        |
+| invitations by e-mail, of whichever team  | the e-mail address       | here        |
 | a wrong token of a program                | the address              | here        |
 
 Nothing is counted by a name alone that would keep its owner out: who guesses elsewhere locks nobody out.
@@ -38,6 +39,7 @@ class Kind(StrEnum):
     SIGN_IN = "sign_in"
     RESET = "reset"
     RESET_FROM = "reset_from"
+    INVITATION = "invitation"
     TOKEN = "token"  # noqa: S105 - the word, not a secret
 
 
@@ -53,6 +55,7 @@ LIMITS = {
     Kind.SIGN_IN: Limit(50, timedelta(minutes=15)),
     Kind.RESET: Limit(5, timedelta(hours=1)),
     Kind.RESET_FROM: Limit(20, timedelta(hours=1)),
+    Kind.INVITATION: Limit(5, timedelta(days=1)),
     Kind.TOKEN: Limit(30, timedelta(minutes=15)),
 }
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from destinations.models import Connection, RemoteAccount
 from syncadmin.lib import bearer
 from syncadmin.lib.crypto import Secret
-from syncadmin.teams.models import ApiToken, AuditEntry, Team, User
+from syncadmin.teams.models import ApiToken, AuditEntry, Invitation, Membership, Team, User
 from syncs.configuration import versions
 from syncs.configuration.guard_save import mark_of
 from syncs.models import (
@@ -123,6 +123,12 @@ def fill(team: Team, owner: User, *, whose: str = "alices") -> dict[str, Any]:
     run = make_run(sync=sync, status=Run.Status.STOPPED)
     make_row(run=run, is_open=True)
     make_exchange(run=run, batch=make_batch(run=run, keys=["7"]))
+    Invitation.objects.create(
+        team=team,
+        email=f"{whose}@guests.example",
+        digest=bearer.digest(whose),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
     make_token(team, owner, f"{whose} token")
     return {
         "team": team.slug,
@@ -136,6 +142,8 @@ def fill(team: Team, owner: User, *, whose: str = "alices") -> dict[str, Any]:
         "guard_kind": "hold_back",
         "ref": reference(team, "ann@acme.com"),
         "uidb64": "MQ",
+        "secret": "x",
+        "member": Membership.objects.get(team=team, user=owner).public_id,
     }
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt
+from django.core import mail
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection as database
@@ -15,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from syncadmin.teams import throttle
-from syncadmin.teams.models import Team, Throttle, User
+from syncadmin.teams.models import Invitation, Team, Throttle, User
 from syncadmin.teams.throttle import LIMITS, Kind
 from syncs.engine import start_tokens
 from syncs.engine.pruning import prune
@@ -204,6 +205,17 @@ def test_wrong_tokens_are_told_to_stop_and_a_good_one_is_never_refused(
     secret = start_tokens.make(make_sync(team=team), made_by=alice)
     runs = reverse("api_runs", args=[Sync.objects.get().public_id])
     assert client.post(runs, HTTP_AUTHORIZATION=f"Bearer {secret}").status_code == 409  # not run before
+
+
+def test_a_mailbox_gets_five_invitations_a_day_from_all_teams_together(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    page = client.post(reverse("invite", args=["acme"]), {"email": "zoe@example.com", "role": "viewer"})
+    assert page.status_code == 302
+    again = reverse("invitation_renew", args=["acme", Invitation.objects.get().public_id])
+    for _ in range(6):
+        page = client.post(again, follow=True)
+    assert "was sent many invitations lately" in page.text
+    assert len(mail.outbox) == 5
 
 
 def test_the_window_moves_on(db: None) -> None:
