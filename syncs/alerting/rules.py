@@ -250,5 +250,5 @@ def _symptoms(
     is_overdue = sync.missed_at is not None and (
         sync.missed_run is not None or now - sync.missed_at > OVERDUE_AFTER
     )
-    if is_overdue or sync.has_broken_schedule:
+    if (is_overdue and sync.waits is None) or sync.has_broken_schedule:
         yield Kind.MISSED

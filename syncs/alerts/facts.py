@@ -13,9 +13,6 @@ from syncadmin.lib import personal
 from syncs.alerting.rules import AccountFacts, At, Ended, Facts, Kind, Rule, SourceFacts, SyncFacts
 from syncs.models import AlertRule, MissedTime, Run, Source, StartToken, Sync, SyncSchedule
 
-# The status of a run that waits for an admin's approval, where the engine has one.
-WAITS = next((status for status in Run.Status if "approval" in status.label.lower()), None)
-
 _ENDED = [
     "public_id",
     "number",
@@ -64,16 +61,15 @@ def read(
 
 
 def _syncs(teams: list[int]) -> dict[int, list[SyncFacts]]:
-    ended = Run.objects.filter(sync=OuterRef("pk"), dry_run=False).order_by("-number")
-    ended = ended.filter(status__in=[*Run.GOOD, Run.Status.STOPPED])
+    over = [*Run.GOOD, Run.Status.STOPPED]
+    ended = Run.objects.filter(sync=OuterRef("pk"), dry_run=False, status__in=over)
     whole = Run.objects.over_all_rows().filter(sync=OuterRef("pk"))
+    newest_whole = whole.filter(status__in=over, generation=OuterRef("generation")).order_by("-number")
     found = Sync.objects.filter(team__in=teams, paused=False).annotate(
         account=F("connection__account_id"),
         source=F("model__source_id"),
-        last=Subquery(ended.values("pk")[:1]),
-        last_whole=Subquery(
-            ended.filter(limit=None, keys__isnull=True, generation=OuterRef("generation")).values("pk")[:1]
-        ),
+        last=Subquery(ended.order_by("-number").values("pk")[:1]),
+        last_whole=Subquery(newest_whole.values("pk")[:1]),
         good_at=Subquery(whole.ended_well().order_by("-number").values("finished_at")[:1]),
         begun_at=Subquery(whole.order_by("number").values("created_at")[:1]),
     )
@@ -156,9 +152,7 @@ def _missed(teams: list[int]) -> dict[int, tuple[datetime, Any]]:
 
 
 def _waiting(teams: list[int]) -> dict[int, Any]:
-    if WAITS is None:
-        return {}
-    found = Run.objects.filter(team__in=teams, status=WAITS)
+    found = Run.objects.waiting_for_approval().filter(team__in=teams)
     return dict(found.values_list("sync_id", "public_id"))
 
 

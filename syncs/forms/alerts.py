@@ -16,7 +16,7 @@ HELP = {
     Kind.CONNECTION: "Its sign-in is no longer good, or it does not answer for ten minutes. One alert, "
     "however many syncs write there.",
     Kind.FAILED: "It cannot go on, and a person must act. Runs that one cause stopped are one alert.",
-    Kind.WAITS: "It would change more than is usual, so that an admin must look at it first.",
+    Kind.WAITS: "It would change more than is usual, so that somebody must look at it first.",
     Kind.ROWS: "Of the newest run over all rows. Rows that were refused before and wait are counted too.",
     Kind.STALE: "No run over all rows ended well for so long. Of syncs that run by themselves, or have a "
     "rule of their own.",

@@ -152,6 +152,18 @@ def test_tries_and_cancelled_runs_neither_open_nor_end_an_alert(connection: Conn
     assert look(soon()) == 0
 
 
+def test_a_run_that_waits_for_approval_is_told_until_somebody_decided(connection: Connection) -> None:
+    rule_of(connection.team, Kind.WAITS)
+    syncs = syncs_of(connection, 1)
+    (run,) = ended(syncs, Run.Status.APPROVAL, brakes={"found": []}, approval_ends_at=timezone.now())
+    MissedTime.objects.create(team=connection.team, sync=syncs[0], at=timezone.now(), run=run)
+    assert look(soon()) == 1
+    assert sent() == [("opened", "[Acme] A run of “sync 0 of qualified” waits for approval")]
+    Run.objects.update(status=Run.Status.DELIVERING)
+    look(soon(seconds=1))
+    assert ("over", "[Acme] Over: A run of “sync 0 of qualified” waits for approval") in sent()
+
+
 def test_a_paused_sync_is_left_in_peace(connection: Connection) -> None:
     syncs = syncs_of(connection, 1)
     ended(syncs, Run.Status.STOPPED)
