@@ -17,7 +17,7 @@ from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from destinations.models import Connection, RemoteAccount
+from destinations.models import Connection, ConnectionShare, RemoteAccount
 from syncadmin.lib import bearer
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import ApiToken, AuditEntry, Invitation, Membership, Team, User
@@ -123,6 +123,10 @@ def fill(team: Team, owner: User, *, whose: str = "alices") -> dict[str, Any]:
     run = make_run(sync=sync, status=Run.Status.STOPPED)
     make_row(run=run, is_open=True)
     make_exchange(run=run, batch=make_batch(run=run, keys=["7"]))
+    partner = Team.objects.create(slug=f"{whose}-partner", name="Partner")
+    ConnectionShare.objects.create(
+        team=team, connection=connection, with_team=partner, objects_allowed=["people"]
+    )
     Invitation.objects.create(
         team=team,
         email=f"{whose}@guests.example",
@@ -245,7 +249,7 @@ def _alices(name: str, team: Team) -> Model:
     """Her one of the model that is called so."""
     for model in apps.get_models():
         fields = {field.name for field in model._meta.get_fields()}
-        called = {name.replace("_", ""), f"alert{name}"}
+        called = {name.replace("_", ""), f"alert{name}", f"connection{name}"}
         if model._meta.model_name in called and "team" in fields:
             found = model._default_manager.filter(team=team).first()
             if found is not None:
