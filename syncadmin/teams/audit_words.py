@@ -53,22 +53,18 @@ def choices() -> list[tuple[str, Any]]:
 
 def changes(entry: AuditEntry) -> list[Change]:
     """What differs between before and after; with only one of them, all of it."""
-    before, after = dict(_flat(entry.before)), dict(_flat(entry.after))
-    return [
-        Change(name, _text(before.get(name)), _text(after.get(name)))
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
-    ]
+    return [Change(name, _text(was), _text(now)) for name, was, now in _pairs(entry.before, entry.after)]
 
 
-def _flat(value: Any, within: str = "") -> Iterator[tuple[str, Any]]:
-    """Objects within objects as names with dots."""
-    if not isinstance(value, Mapping):
-        if within:
-            yield within, value
-        return
-    for name, inner in value.items():
-        yield from _flat(inner, f"{within}.{name}" if within else _plain(str(name)))
+def _pairs(before: Any, after: Any, within: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What differs, by name; objects within objects as names with dots, where they are on both sides."""
+    if isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping) and (before or after):
+        before, after = before or {}, after or {}
+        for name in {**before, **after}:
+            inner = f"{within}.{name}" if within else _plain(str(name))
+            yield from _pairs(before.get(name), after.get(name), inner)
+    elif before != after and within:
+        yield within, before, after
 
 
 def _plain(name: str) -> str:

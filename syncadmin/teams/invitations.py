@@ -19,7 +19,7 @@ from syncadmin.teams import audit, membership, throttle
 from syncadmin.teams.access import TeamRequest
 from syncadmin.teams.audit import Action
 from syncadmin.teams.membership import Refused
-from syncadmin.teams.models import Invitation, Membership, User
+from syncadmin.teams.models import Invitation, Membership, SingleSignOn, Team, User
 from syncadmin.teams.throttle import Kind
 
 LIFE = timedelta(days=7)
@@ -41,6 +41,8 @@ def invite(request: TeamRequest, email: str, role: str) -> tuple[Invitation, str
 def make(request: TeamRequest, email: str, role: str) -> tuple[Invitation, str]:
     """The same, within `membership.locked`."""
     team, email = request.team, email.strip().lower()
+    if reason := why_none(team):
+        raise Refused(reason)
     if Membership.objects.filter(team=team, user__email=email).exists():
         raise Refused(f"{email} is on the team already.")
     opened = Invitation.objects.filter(team=team).open()
@@ -64,11 +66,23 @@ def make(request: TeamRequest, email: str, role: str) -> tuple[Invitation, str]:
     return made, secret
 
 
+def why_none(team: Team) -> str:
+    """Why nobody can be invited to the team; empty where people can."""
+    kept = SingleSignOn.objects.filter(team=team, is_enforced=True).first()
+    if kept is None:
+        return ""
+    return (
+        f"{team} is entered through {kept.host} alone: whom it lets in is on the team, without an invitation."
+    )
+
+
 def renew(request: TeamRequest, invitation: Invitation) -> str:
     """Another link for another week; the one before is no longer good. Returns the new secret."""
     secret = bearer.make("")
     with membership.locked(request.team):
         membership.demand_reach(request, invitation.role)
+        if reason := why_none(request.team):
+            raise Refused(reason)
         _spare_the_mailbox(invitation.email)
         found = Invitation.objects.filter(pk=invitation.pk).open()
         told = {"digest": bearer.digest(secret), "expires_at": timezone.now() + LIFE, "sent_at": None}
@@ -198,6 +212,8 @@ def _spare_the_mailbox(email: str) -> None:
 def _use_up(invitation: Invitation) -> None:
     """Mark it as accepted, once; of the same link that was opened."""
     good = Invitation.objects.filter(pk=invitation.pk, digest=invitation.digest).good()
+    if reason := why_none(invitation.team):
+        raise Refused(reason)
     if not good.update(accepted_at=timezone.now()):
         raise NoLongerGood("This invitation does not work any more. Ask for another one.")
 

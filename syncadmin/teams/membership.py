@@ -12,7 +12,7 @@ from django.db import transaction
 from syncadmin.teams import audit
 from syncadmin.teams.access import RANKS, Role, TeamRequest
 from syncadmin.teams.audit import Action
-from syncadmin.teams.models import Membership, Team, User
+from syncadmin.teams.models import Membership, SingleSignOn, Team, User
 
 
 class Refused(Exception):
@@ -80,6 +80,7 @@ def hand_over(request: TeamRequest, member: Membership) -> None:
         if theirs.pk == mine.pk:
             raise Refused("The team is yours already.")
         Membership.objects.filter(pk=theirs.pk).update(role=Role.OWNER)
+        demand_owner(request.team, without=mine)
         Membership.objects.filter(pk=mine.pk).update(role=Role.ADMIN)
         audit.record(
             request, request.team, Action.TEAM_HANDED_OVER, theirs.user, before={"role": theirs.role}
@@ -122,9 +123,17 @@ def add(by: audit.By, team: Team, user: User, role: str) -> Membership:
 
 
 def demand_owner(team: Team, *, without: Membership) -> None:
-    """Raise LastOwner where no owner who can sign in is left without this member."""
+    """Raise LastOwner where no owner who can sign in is left without this member.
+
+    Where single sign-on is enforced, the owner who may come in without it stays, too.
+    """
     if without.role != Role.OWNER:
         return
+    if SingleSignOn.objects.filter(team=team, is_enforced=True, break_glass=without.user_id).exists():
+        raise Refused(
+            f"{without.user} is the owner who may sign in with a password when single sign-on fails. Name "
+            "another one there first."
+        )
     others = Membership.objects.filter(team=team, role=Role.OWNER, user__is_active=True)
     if not others.exclude(pk=without.pk).exists():
         raise LastOwner(team)

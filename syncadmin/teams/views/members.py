@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from syncadmin.lib.paging import newest_first
-from syncadmin.teams import membership
+from syncadmin.teams import invitations, membership
 from syncadmin.teams.access import RANKS, Can, Role, TeamRequest, may, needs
 from syncadmin.teams.membership import Refused
 from syncadmin.teams.models import Invitation, Membership
@@ -36,7 +36,7 @@ def members(request: TeamRequest) -> HttpResponse:
             | Q(user__last_name__icontains=query)
         )
     page = newest_first(found, request.GET)
-    invitations = Invitation.objects.filter(team=request.team).open().select_related("invited_by")
+    invited = Invitation.objects.filter(team=request.team).open().select_related("invited_by")
     return render(
         request,
         "teams/members.html",
@@ -46,9 +46,8 @@ def members(request: TeamRequest) -> HttpResponse:
             "page": page,
             "query": query,
             "may_manage": may(request, Can.MEMBERS),
-            "invitations": invitations.order_by("-pk")[:MOST_INVITATIONS]
-            if may(request, Can.MEMBERS)
-            else [],
+            "why_none": invitations.why_none(request.team),
+            "invitations": invited.order_by("-pk")[:MOST_INVITATIONS] if may(request, Can.MEMBERS) else [],
         },
     )
 

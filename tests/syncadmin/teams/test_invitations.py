@@ -11,7 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from syncadmin.teams import setting_up
-from syncadmin.teams.models import AuditEntry, Invitation, Membership, SetupToken, Team, User
+from syncadmin.teams.models import (
+    AuditEntry,
+    Invitation,
+    Membership,
+    SetupToken,
+    SingleSignOn,
+    Team,
+    User,
+)
 
 INVITE = reverse("invite", args=["acme"])
 MEMBERS = reverse("members", args=["acme"])
@@ -200,6 +208,49 @@ def test_somebody_who_is_on_the_team_meanwhile_keeps_the_higher_role(browser, te
     zoe.post(ACCEPT)
     assert Membership.objects.get(user=user).role == "admin"
     assert not Invitation.objects.open().exists()
+
+
+@pytest.fixture
+def enforced(alice, team):
+    return SingleSignOn.objects.create(
+        team=team,
+        issuer="https://id.example.com",
+        client_id="x",
+        domains=["example.com"],
+        is_enforced=True,
+        break_glass=alice,
+        tested_at=timezone.now(),
+    )
+
+
+def test_where_single_sign_on_is_enforced_nobody_is_invited(browser, team, enforced):
+    SingleSignOn.objects.update(is_enforced=False)
+    invite(browser)
+    where = link()
+    SingleSignOn.objects.update(is_enforced=True)
+    zoe = Client()
+    zoe.get(where)
+    assert "Acme is entered through id.example.com alone" in zoe.post(ACCEPT, NEW).text
+    assert "Acme is entered through id.example.com alone" in invite(browser, "new@example.com").text
+    page = browser.get(MEMBERS).text
+    assert "Acme is entered through id.example.com alone" in page
+    assert INVITE not in page
+    assert not User.objects.filter(email="zoe@example.com").exists()
+    assert Invitation.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", ["leave", "role", "hand over"])
+def test_the_owner_who_comes_in_without_the_provider_stays_owner(browser, alice, bob, enforced, what):
+    Membership.objects.filter(user=bob).update(role="owner")
+    mine, theirs = (Membership.objects.get(user=user).public_id for user in (alice, bob))
+    name, args, typed = {
+        "leave": ("team_leave", [], {}),
+        "role": ("member", [mine], {"role": "viewer"}),
+        "hand over": ("member_hand_over", [theirs], {}),
+    }[what]
+    page = browser.post(reverse(name, args=["acme", *args]), typed, follow=True).text
+    assert "when single sign-on fails" in page
+    assert Membership.objects.get(user=alice).role == "owner"
 
 
 # The first owner
