@@ -96,11 +96,14 @@ class SyncFacts:
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """An account at a destination. `needs` is what its connections need, `connection` the page of one."""
+    """An account at a destination. `needs` is what its connections need.
+
+    `connection` is the page of one of them; None where it is another team's, which shares it.
+    """
 
     id: int
     name: str
-    connection: UUID
+    connection: UUID | None
     down_since: datetime | None = None
     down_reason: str = ""
     needs: str = ""

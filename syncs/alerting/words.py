@@ -79,7 +79,7 @@ def trial(team: str, name: str, by: str, link: str) -> Message:
 def _of_account(trouble: Trouble, now: datetime) -> Told:
     account = trouble.account
     assert account is not None  # noqa: S101 - by the caller
-    page = ("connection", account.connection)
+    page: tuple[str, UUID | None] = ("connection", account.connection) if account.connection else ("", None)
     syncs = trouble.syncs
     if account.down_since is not None and is_down(account, now):
         stopped = [sync for sync in syncs if sync.stopped is not None]

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Max, OuterRef, Subquery
+from django.db.models import F, Max, OuterRef, Q, Subquery
 
 from destinations import registry
-from destinations.models import Connection, RemoteAccount
+from destinations.models import Connection
 from syncadmin.lib import personal
 from syncs.alerting.rules import AccountFacts, At, Ended, Facts, Kind, Rule, SourceFacts, SyncFacts
 from syncs.models import AlertRule, MissedTime, Run, Source, StartToken, Sync, SyncSchedule
@@ -157,27 +157,40 @@ def _waiting(teams: list[int]) -> dict[int, Any]:
 
 
 def _accounts(teams: list[int]) -> dict[int, dict[int, AccountFacts]]:
-    labels = {key: adapter.label for key, adapter in registry.adapters().items()}
-    by_account: dict[int, list[Connection]] = defaultdict(list)
-    connections = Connection.objects.filter(team__in=teams).order_by("name")
-    for connection in connections.only(
-        "public_id", "name", "destination", "health", "health_reason", "account_id"
-    ):
-        by_account[connection.account_id].append(connection)
+    """By team: the accounts of its connections, and those that others share with it, where it uses them."""
+    shared = Sync.objects.filter(team__in=teams).exclude(connection__team=F("team"))
+    pairs = set(shared.order_by().values_list("team_id", "connection_id").distinct())
+    mine = Q(team__in=teams) | Q(pk__in={connection for _, connection in pairs})
+    ways: dict[tuple[int, int], list[Connection]] = defaultdict(list)
+    connections = Connection.objects.filter(mine).select_related("account", "team").order_by("name")
+    for connection in connections.defer("fields", "options", "sealed_credentials", "account__budget"):
+        users = {team for team, of in pairs if of == connection.pk}
+        if connection.team_id in teams:
+            users.add(connection.team_id)
+        for team in users:
+            ways[team, connection.account_id].append(connection)
     found: dict[int, dict[int, AccountFacts]] = defaultdict(dict)
-    accounts = RemoteAccount.objects.filter(pk__in=by_account).only(
-        "team_id", "destination", "name", "down_since", "down_reason"
-    )
-    for account in accounts:
-        ways = by_account[account.pk]
-        bad = [one for one in ways if one.health == Connection.Health.ATTENTION]
-        names = " and ".join(f"“{one.name}”" for one in (bad or ways)[:3])
-        found[account.team_id][account.pk] = AccountFacts(
-            account.pk,
-            f"{labels.get(account.destination, account.destination)} ({names})",
-            (bad or ways)[0].public_id,
-            down_since=account.down_since,
-            down_reason=account.down_reason,
-            needs=personal.mentions(bad[0].health_reason) if bad else "",
-        )
+    for (team, account), known in ways.items():
+        found[team][account] = _account(team, known)
     return found
+
+
+def _account(team: int, ways: list[Connection]) -> AccountFacts:
+    """An account as a team sees it, by its connections there."""
+    bad = [one for one in ways if one.health == Connection.Health.ATTENTION]
+    first = (bad or ways)[0]
+    names = " and ".join(f"“{one.name}”" for one in (bad or ways)[:3])
+    needs, page = "", first.public_id if first.team_id == team else None
+    if bad:
+        needs = personal.mentions(first.health_reason)
+        if first.team_id != team:
+            needs = f"The team {first.team} shares this connection, and must act: {needs}"
+    adapter = registry.adapters().get(first.destination)
+    return AccountFacts(
+        first.account_id,
+        f"{adapter.label if adapter else first.destination} ({names})",
+        page,
+        down_since=first.account.down_since,
+        down_reason=first.account.down_reason,
+        needs=needs,
+    )

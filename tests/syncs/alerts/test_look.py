@@ -209,6 +209,24 @@ def test_a_rule_tells_its_own_targets_and_one_for_all_tells_later_ones_too(
     assert sorted(one.target_name for one in AlertMessage.objects.all()) == ["hook", "pager", "pager"]
 
 
+def test_a_team_that_uses_anothers_connection_hears_once_that_the_other_must_act(
+    connection: Connection, other_team: Team
+) -> None:
+    target_at(other_team, "json://127.0.0.1:9/", "theirs")
+    rule_of(other_team, Kind.CONNECTION)
+    syncs = syncs_of(connection, 3)
+    Sync.objects.update(team=other_team)
+    Connection.objects.update(health="attention", health_reason="The key is refused.")
+    reason = "The key is refused."
+    ended([*Sync.objects.all()], Run.Status.STOPPED, stopped_by=Run.StoppedBy.SIGN_IN, stop_reason=reason)
+    assert len(syncs) == 3
+    look(soon())
+    assert [one.target_name for one in AlertMessage.objects.order_by("target_name")] == ["hook", "theirs"]
+    theirs = AlertMessage.objects.get(target_name="theirs")
+    assert "The team Acme shares this connection, and must act: The key is refused." in theirs.body
+    assert "/t/globex/alerts/" in theirs.body
+
+
 def test_teams_hear_of_their_own(connection: Connection, other_team: Team) -> None:
     target_at(other_team, "json://127.0.0.1:9/", "theirs")
     rule_of(other_team, Kind.FAILED)
