@@ -12,10 +12,10 @@ from math import ceil, floor, log10
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-TOP, BOTTOM, HEIGHT = 18, 148, 170  # pixels: of the plot, and of all
+TOP, MIDDLE, BOTTOM, HEIGHT = 18, 83, 148, 170  # pixels: of the plot, and of all
 BAR_SHARE = 0.76  # of a bar's place that the bar fills
 LEAST_PART = 2.0  # pixels: what there is can be seen
-MOST_LABELS = 7
+MOST_LABELS = 6
 SPARK_HEIGHT = 20
 SPARK_STEP = 6
 NOTHING = SafeString("")
@@ -92,11 +92,12 @@ class Chart:
         ceiling = round_up(highest)
         return format_html(
             '<svg class="chart" width="100%" height="{}" role="img" aria-labelledby="{}-title {}-text" '
-            'focusable="false"><title id="{}-title">{}</title><desc id="{}-text">{}</desc>{}{}{}{}</svg>',
+            'focusable="false"><title id="{}-title">{}</title><desc id="{}-text">{}</desc>{}{}{}{}{}</svg>',
             *(HEIGHT, self.key, self.key, self.key, self.title, self.key, self.description),
-            _grid(ceiling),
+            _grid(),
             format_html_join("", "{}", ((self._bar(at, bar, ceiling),) for at, bar in enumerate(self.bars))),
             self._limit_line(ceiling),
+            _heights(ceiling),
             self._labels(),
         )
 
@@ -129,16 +130,10 @@ class Chart:
     def _labels(self) -> SafeString:
         step = max(1, ceil(len(self.bars) / MOST_LABELS))
         place = 100 / max(1, len(self.bars))
-        shown = [
-            (
-                _short((at + 0.5) * place),
-                HEIGHT - 4,
-                "start" if at == 0 and place < 6 else "middle",
-                bar.label,
-            )
-            for at, bar in enumerate(self.bars)
-            if at % step == 0
-        ]
+        shown = []
+        for at, bar in list(enumerate(self.bars))[::step]:
+            x, anchor = ("0", "start") if at == 0 and step > 1 else (_short((at + 0.5) * place), "middle")
+            shown.append((x, HEIGHT - 4, anchor, bar.label))
         return format_html_join(
             "", '<text class="chart-text" x="{}%" y="{}" text-anchor="{}">{}</text>', shown
         )
@@ -163,28 +158,27 @@ def spark(title: str, bars: Sequence[tuple[int, str]], *, places: int) -> SafeSt
 
 
 def round_up(number: int) -> int:
-    """The next of 1, 2, 5, 10, 20, 50 …: where an axis ends."""
+    """The next round number: where an axis ends."""
     if number <= 1:
         return 1
     step = 10 ** floor(log10(number))
-    return next(int(step * factor) for factor in (1, 2, 5, 10) if step * factor >= number)
+    return next(int(step * factor) for factor in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * factor >= number)
 
 
-def _grid(ceiling: int) -> SafeString:
-    middle = (TOP + BOTTOM) // 2
-    lines = format_html_join(
+def _grid() -> SafeString:
+    return format_html_join(
         "",
         '<line class="chart-grid" x1="0" x2="100%" y1="{}" y2="{}"></line>',
-        ((_short(y), _short(y)) for y in (TOP, middle, BOTTOM)),
+        ((y, y) for y in (TOP, MIDDLE, BOTTOM)),
     )
+
+
+def _heights(ceiling: int) -> SafeString:
+    """What the lines of the grid mean; over all else, so that nothing hides them."""
     words = [(TOP - 4, f"{ceiling:,}")]
-    if ceiling >= 10:
-        words.append((middle - 4, f"{ceiling // 2:,}"))
-    return format_html(
-        "{}{}",
-        lines,
-        format_html_join("", '<text class="chart-text" x="0" y="{}">{}</text>', words),
-    )
+    if ceiling % 2 == 0:
+        words.append((MIDDLE - 4, f"{ceiling // 2:,}"))
+    return format_html_join("", '<text class="chart-text" x="0" y="{}">{}</text>', words)
 
 
 def _linked(shape: SafeString, url: str) -> SafeString:

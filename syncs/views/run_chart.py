@@ -21,6 +21,7 @@ SERIES = (
     Series("held_back", "Held back"),
     Series("attention", "Need attention"),
 )
+SECONDS = Series("quiet", "Seconds")
 KINDS = tuple(ROWS)
 SHORT_WORDS = {
     name: words.removeprefix("Rows ").removeprefix("that ").capitalize() for name, (words, _) in ROWS.items()
@@ -98,6 +99,18 @@ def of_sync(sync: Sync, runs: Sequence[Run]) -> Chart:
         SERIES,
         tuple(bars),
     )
+
+
+def times_of_sync(sync: Sync, runs: Sequence[Run]) -> Chart:
+    """How long the last runs took, given the newest first; each bar leads to its run."""
+    bars = []
+    for run in reversed(runs):
+        here = reverse("run", args=[sync.team.slug, run.public_id])
+        seconds = round(run.took.total_seconds()) if run.took is not None else 0
+        title = f"Run {run.number}, {STATES[run.status][0].lower()}"
+        bars.append(Bar(f"#{run.number}", title, (Part(seconds, here),), here))
+    words = "How many seconds each run took. A bar leads to its run."
+    return Chart("times", "How long the last runs took", words, (SECONDS,), tuple(bars))
 
 
 TONES = {Run.Status.STOPPED: "stopped", Run.Status.CANCELLED: "quiet", Run.Status.ATTENTION: "attention"}

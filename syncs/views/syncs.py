@@ -134,6 +134,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "mapped": _mapped(sync),
         "runs": runs,
         "chart": run_chart.of_sync(sync, [run for run in drawn if not run.dry_run]),
+        "times": run_chart.times_of_sync(sync, [run for run in drawn if not run.dry_run]),
         "last": runs[0] if runs else None,
         "active": next((run for run in runs if not run.is_over), None),
         "is_first": is_first(sync),
