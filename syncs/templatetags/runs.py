@@ -105,6 +105,13 @@ def moment(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def second(at: datetime) -> SafeString:
+    """A time in the reader's zone, to the second."""
+    local = timezone.localtime(at)
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), date_format(local, "j M, H:i:s"))
+
+
+@register.filter
 def who_acts(row: RejectedRow) -> str:
     """Who must act; only what was refused or is in doubt is tried again by itself."""
     if row.who == RejectedRow.Who.NOBODY and row.stage == RejectedRow.Stage.HELD_BACK:

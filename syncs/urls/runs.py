@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from syncs.views import reasons, run_diff, run_diff_there, run_requests, run_rows, runs
+from syncs.views import reasons, run_diff, run_diff_there, run_find, run_requests, run_rows, runs
 
 urlpatterns = [
     path("", runs.runs, name="runs"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("<uuid:run>/changes/", run_diff.run_diff, name="run_diff"),
     path("<uuid:run>/changes.csv", run_diff.run_diff_csv, name="run_diff_csv"),
     path("<uuid:run>/changes/there/", run_diff_there.run_diff_there, name="run_diff_there"),
+    path("<uuid:run>/find/", run_find.run_find, name="run_find"),
     path("<uuid:run>/requests/", run_requests.run_requests, name="run_requests"),
     path("<uuid:run>/requests/<uuid:exchange>/", run_requests.run_request, name="run_request"),
     path("<uuid:run>/requests/<uuid:exchange>.json", run_requests.run_request_json, name="run_request_json"),

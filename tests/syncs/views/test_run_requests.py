@@ -17,7 +17,7 @@ from syncs.models import RejectedRow, Run, Sync
 from tests.syncs.admin.history import make_batch, make_exchange, make_run, make_sync
 from tests.syncs.admin.test_hidden import ANN, ann  # noqa: F401
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
-from tests.syncs.engine.scene import LEADS, Scene, person, set_mapping
+from tests.syncs.engine.scene import LEADS, Scene, person, plan_only, set_mapping
 from tests.syncs.views.test_runs import text
 
 
@@ -71,6 +71,23 @@ def test_from_a_run_one_comes_to_the_exact_request_of_a_row_and_takes_it_along(
         assert mine in page
         assert "2 others left out" in page
         assert not any(other in page for other in others)
+
+    # Any record is found by its key or its address, in a run that goes on too, and where it was left alone.
+    def find(run: Run, what: str) -> list[str]:
+        return links(as_alice.post(address("run_find", run), {"what": what}).text, "/rows/")[-1:]
+
+    assert find(run, "PERSON3@acme.com") == find(run, "3") == [address("run_planned_row", run, 1, 2)]
+    assert find(run, "person2@acme.com") == find(run, "2") == [address("run_row", run, refused.public_id)]
+    assert "has no record with this" in as_alice.post(address("run_find", run), {"what": "9"}).text
+    assert "Type an e-mail address" in as_alice.post(address("run_find", run), {"what": " "}).text
+    scene.change(1, first_name="Ann")
+    scene.rows.append(person(4, note="1"))
+    active = plan_only(scene.start())
+    assert find(active, "person4@acme.com") == find(active, "4")
+    assert "Still to be sent" in as_alice.post(address("run_find", active), {"what": "4"}).text
+    left_alone = as_alice.post(address("run_find", active), {"what": "3"}).text
+    assert "Nothing of it was sent in this run; it was last sent in run #1" in left_alone
+    assert find(active, "3") == [address("run_planned_row", run, 1, 2)]
 
     # The whole request: every row, its headers without the key, as a command and as a file.
     whole = links(page, "/requests/")[0]
@@ -196,11 +213,12 @@ def test_bob_finds_a_person_on_no_page_of_a_run(client: Client, alice: User, bob
         assert refused.status_code == 403
         assert "editor" in refused.content.decode()
 
+    found = client.post(address("run_find", ann), {"what": "ANN-7781"}).text
+    assert links(found, "/rows/")
+    assert "larsson" not in found.lower()
     client.force_login(alice)
-    told_of = {
-        one for one in seen if "lead-of-ann" in client.get(one).text or "ANN-7781" in client.get(one).text
-    }
-    assert len(told_of) > 10, "who may edit sees her"
+    row = next(one for one in seen if re.search(r"/rows/[\w-]{36}/", one))
+    assert "ANN-7781" in client.get(row).text, "who may edit sees her"
 
 
 def test_charlie_finds_nothing_and_a_request_of_another_run_is_not_of_this_one(
@@ -212,6 +230,7 @@ def test_charlie_finds_nothing_and_a_request_of_another_run_is_not_of_this_one(
     names = ("run_request", "run_request_json")
     client.force_login(charlie)
     assert client.get(address("run_requests", run)).status_code == 404
+    assert client.post(address("run_find", run), {"what": "7"}).status_code == 404
     assert {client.get(address(name, run, exchange.public_id)).status_code for name in names} == {404}
     client.force_login(alice)
     assert {client.get(address(name, other, exchange.public_id)).status_code for name in names} == {404}
