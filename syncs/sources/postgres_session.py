@@ -24,6 +24,8 @@ _LOADED_ROWS = (
 _CHUNK_BYTES = 8_000_000  # rows of megabytes come fewer at a time
 _CURSOR = "syncadmin_model"
 _DECLARE = f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR "
+_GRACE_SECONDS = 10.0  # the database ends a query by itself, unless its SQL has lifted the limit
+_TOO_LONG = psycopg.errors._WaitTimeout
 _FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 
 
@@ -33,6 +35,7 @@ class Session:
     def __init__(self, connection: psycopg.Connection[Any], seconds: int) -> None:
         self.connection = connection
         self._seconds = seconds
+        self._patience = seconds + _GRACE_SECONDS
         self._sql = ""
         self._stopped = False
         self._is_waited_for = False  # a FETCH whose answer nobody has taken
@@ -119,7 +122,10 @@ class Session:
         """Wait for the answer to what was sent."""
         pgconn = self.connection.pgconn
         with self._told(before):
-            result = self.connection.wait(generators.fetch_many(pgconn))[-1]
+            try:
+                result = self.connection.wait(generators.fetch_many(pgconn), timeout=self._patience)[-1]
+            except _TOO_LONG:
+                raise psycopg.errors.QueryCanceled("timeout") from None
             self._is_waited_for = False
             if result.status in _FAILED:
                 raise psycopg.errors.error_from_result(result, encoding="utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from syncs.sources import postgres_session
 from syncs.sources.base import Column, Problem, SourceError, Type
 from syncs.sources.postgres import Postgres
 from tests.postgres import READER, SUPERUSER, Database
@@ -215,6 +216,53 @@ def test_a_query_that_takes_too_long_is_ended(warehouse_reader: MakeReader) -> N
     assert error.problem is Problem.TIMEOUT
     assert "longer than 1 seconds" in error.message
     assert time.monotonic() - started < 10
+
+
+def test_sql_that_lifts_the_limit_of_time_by_itself_is_ended_too(
+    warehouse_reader: MakeReader, warehouse: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit that the query sets counts from its next rows on."""
+    monkeypatch.setattr(postgres_session, "_GRACE_SECONDS", 0.0)
+    sql = (
+        "select set_config('statement_timeout', '0', true) union all "
+        "select case when i > 1000 then pg_sleep(60)::text end from generate_series(1, 5000) i"
+    )
+    error = refusal(warehouse_reader(statement_timeout="1"), sql)
+    assert error.problem is Problem.TIMEOUT
+    wait_until(lambda: not backends(warehouse))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select pg_read_file('/etc/passwd')",
+        "select pg_read_binary_file('postgresql.conf')",
+        "select * from pg_ls_dir('.')",
+        "select lo_import('/etc/passwd')",
+        "select lo_export(1, '/tmp/out')",
+        "select lo_from_bytea(0, 'x')",
+        "select pg_reload_conf()",
+        "select set_config('role', 'postgres', true)",
+        "select set_config('session_authorization', 'postgres', true)",
+        "select set_config('session_preload_libraries', 'evil', true)",
+        "select * from dblink('dbname=postgres', 'drop table people') as t(x text)",
+        "select passwd from pg_shadow",
+        "select query_to_xml('delete from people returning id', true, true, '')",
+        "set transaction read write",
+        "set role postgres",
+        "copy people from program 'true'",
+        "lock table people",
+        "prepare p as select 1",
+        "select 1 into outfile '/tmp/out'",
+    ],
+)
+def test_sql_reaches_no_file_no_other_role_and_no_other_connection(
+    warehouse_reader: MakeReader, warehouse: Database, sql: str
+) -> None:
+    error = refusal(warehouse_reader(), sql)
+    assert error.problem in (Problem.SQL, Problem.PERMISSION, Problem.OTHER), error.message
+    assert "root:" not in error.message
+    assert warehouse.execute("select id from people") == [(1,)]
 
 
 def test_a_connection_that_dies_half_way_is_told(postgres_reader: MakeReader, database: Database) -> None:
