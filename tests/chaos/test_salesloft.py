@@ -21,6 +21,8 @@ from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.service import API_KEY
 from tests.chaos.conftest import DATABASE, SEEDS, long_form, migrate
 from tests.chaos.salesloft_world import BY_APP, Beside, SalesloftWorld
+from tests.chaos.test_kill import Supervised
+from tests.chaos.truth import assert_served
 
 DATABASES = ("sqlite", "postgres")
 WORLDS = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [("sqlite", 0)]
@@ -112,6 +114,41 @@ def test_inserts_whose_answers_are_lost_are_never_made_twice(
     make: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     insert_in_bad_weather(make, database, seed)
+
+
+@long_form
+@pytest.mark.parametrize(("database", "seed"), WORLDS)
+def test_inserts_by_two_workers_that_are_struck_are_never_made_twice(
+    make: Callable[..., SalesloftWorld], database: str, seed: int
+) -> None:
+    """Kills, sleep, cut connections, a database that restarts, and a clock that is put forward and back."""
+    dice = random.Random(f"struck {seed}")
+    switches = {"duplicates": True, "drop_after_rate": 0.1, "drop_before_rate": 0.05, "seed": seed + 1}
+    world = make(
+        database=database,
+        keys=emails(SINGLES),
+        mode="insert",
+        switches=switches | {"latency_seconds": 0.1, "only": "POST /v2/people"},
+    )
+    world.environment["WORKERS"] = "2"
+    clock = world.with_a_clock()
+    with Supervised(world) as supervised:
+        for sync in ("rows", "others"):
+            world.manage("run", sync, "--queue")
+        for _ in range(KILLS):
+            supervised.pause(dice.uniform(0.5, 6))
+            if supervised.is_over():
+                break
+            supervised.strike(dice)
+        clock.catch_up()
+        _until(supervised.is_over, 300)
+        supervised.stop()
+    assert_served(supervised.vigil)
+    world.end()
+
+    stored = world.stored()
+    assert max(stored.values()) == 1, "nobody is there twice"
+    assert set(world.keys) - stored.keys() <= world.told(), "who is not there is told"
 
 
 @long_form

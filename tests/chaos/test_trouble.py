@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos import people
 from tests.chaos.conftest import long_form
-from tests.chaos.truth import assert_told, assert_truth
+from tests.chaos.truth import assert_quiet, assert_told, assert_truth
 from tests.chaos.world import CONFIGURATION, SYNC, World, wait_until
 from tests.postgres import Database
 
@@ -170,3 +170,36 @@ def test_a_full_disk_for_the_database_stops_the_run_too(make_world: Callable[...
         ballast.unlink()
         world.run()
         assert_truth(world)
+
+
+@long_form
+def test_a_disk_that_fills_up_while_rows_are_sent_loses_nothing(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(400, 0), batch_size=10)
+    data, kept = world.folder / "data", world.folder / "kept"
+    shutil.copytree(data, kept)
+    with tiny_disk(data, "24m"):
+        shutil.copytree(kept, data, dirs_exist_ok=True)
+        world.environment["SCRATCH_DIR"] = str(world.folder / "scratch")
+        world.stand_in.faults(latency=[0.2, 0.6])
+        process = world.start("run", SYNC, "--json", log="full")
+        world.stand_in.wait_for(60, jobs=3)
+        ballast = data / "ballast"
+        fill(ballast)
+        world.noted("kill")
+        time.sleep(3)
+        ballast.unlink()
+        world.noted("kill")
+        told = "" if process.wait(120) in {0, 1} else (world.folder / "full.err").read_text()
+        assert "Traceback" not in told, told
+        if told:
+            assert_told(told, "disk|space|full", "database")
+        world.run()
+        assert_truth(world)
+        assert_quiet(world)
+
+
+def fill(ballast: Path) -> None:
+    """Take all the room that is left on the disk of this file."""
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4_096)
