@@ -130,6 +130,7 @@ def test_inserts_by_two_workers_that_are_struck_are_never_made_twice(
         mode="insert",
         switches=switches | {"latency_seconds": 0.1, "only": "POST /v2/people"},
     )
+    world.write_file("others.csv", [f"other{number}@x.test" for number in range(SINGLES)])
     world.environment["WORKERS"] = "2"
     clock = world.with_a_clock()
     with Supervised(world) as supervised:
