@@ -16,6 +16,7 @@ from django.db.models import F
 from destinations.models import AccountHour, Exchange, RemoteAccount
 
 WRITE_EVERY = 5.0  # seconds
+HOUR = 3_600
 TOO_MANY = 429
 
 
@@ -34,12 +35,13 @@ class Tally:
 
     def __init__(self, account: RemoteAccount) -> None:
         self._account = account
-        self._counts: Counter[tuple[datetime, bool]] = Counter()
+        self._counts: Counter[tuple[int, bool]] = Counter()  # hours since 1970; refused or not
         self._written_at = time.monotonic()
 
     def add(self, sent: Iterable[Request]) -> None:
         """Count them, in memory."""
-        self._counts.update((_hour(one.started_at), one.status == TOO_MANY) for one in sent)
+        for one in sent:
+            self._counts[int(one.started_at.timestamp() // HOUR), one.status == TOO_MANY] += 1
 
     def beat(self) -> None:
         """Write what was counted, if the last time is a while ago."""
@@ -51,7 +53,8 @@ class Tally:
         self._written_at = time.monotonic()
         for hour in {hour for hour, _ in counts}:
             refused = counts[hour, True]
-            _add(self._account, hour, counts[hour, False] + refused, refused)
+            began = datetime.fromtimestamp(hour * HOUR, UTC)
+            _add(self._account, began, counts[hour, False] + refused, refused)
 
 
 def keep(account: RemoteAccount, rows: list[Exchange]) -> None:
@@ -60,10 +63,6 @@ def keep(account: RemoteAccount, rows: list[Exchange]) -> None:
     tally = Tally(account)
     tally.add(rows)
     tally.write()
-
-
-def _hour(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _add(account: RemoteAccount, hour: datetime, requests: int, refused: int) -> None:

@@ -36,7 +36,7 @@ def words(kind: Kept.Kind, *, since: datetime | None, is_last: bool = True) -> s
 def _limits(kind: Kept.Kind) -> tuple[int, int]:
     match kind:
         case Kind.REQUESTS:
-            return settings.KEEP_DAYS, settings.KEEP_EXCHANGES_MB
+            return settings.EXCHANGES_KEEP_DAYS, settings.KEEP_EXCHANGES_MB
         case Kind.PAYLOADS:
             return settings.KEEP_DAYS, settings.KEEP_PAYLOADS_MB
         case Kind.ROWS:

@@ -1,6 +1,5 @@
 """The requests to a destination's account that are kept: the list that the bars of its chart lead to."""
 
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
@@ -62,9 +61,7 @@ def connection_requests(request: TeamRequest, connection: UUID) -> HttpResponse:
             "connection": found,
             "form": form,
             "page": page,
-            "lines": [
-                (one, urlsplit(one.url).path, runs.get(one.subject) if one.subject else None) for one in shown
-            ],
+            "lines": [(one, runs.get(one.subject) if one.subject else None) for one in shown],
             "is_narrowed": any(asked.values()),
             "removed": removed.words(Kept.Kind.REQUESTS, since=asked.get("from"), is_last=not page.older),
         },
