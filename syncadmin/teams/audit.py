@@ -72,6 +72,8 @@ class Action(models.TextChoices):
     MODEL_MADE = "model.made", "Made a model"
     MODEL_CHANGED = "model.changed", "Changed a model"
     MODEL_REMOVED = "model.removed", "Removed a model"
+    MODEL_SHARED = "model.shared", "Shared a model"
+    MODEL_SHARE_REMOVED = "model.share_removed", "Took a shared model away"
 
     SYNC_MADE = "sync.made", "Made a sync"
     SYNC_CHANGED = "sync.changed", "Changed a sync"

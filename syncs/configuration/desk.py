@@ -9,6 +9,8 @@ from syncadmin.teams.models import Team
 from syncs.configuration.checks import Fault
 from syncs.configuration.document import Part
 from syncs.configuration.problems import Problem, did_you_mean
+from syncs.engine.permitted import models_for
+from syncs.models import QueryModel
 
 
 class Desk:
@@ -33,6 +35,13 @@ class Desk:
         if found is None or why_not(found, self.team.pk, object_key):
             return None
         return found
+
+    def shared_model(self, name: str) -> QueryModel | None:
+        """What another team shares under `its-team/name`; None where it does not."""
+        owner, slash, of_owner = name.partition("/")
+        if self.team is None or not slash:
+            return None
+        return models_for(self.team).filter(team__slug=owner, name=of_owner).exclude(team=self.team).first()
 
     def missing(self, model: Any, part: Part, kind: str, name: str, named: Iterable[str], *path: str) -> None:
         """Tell that neither the document (which has `named`) nor the team has what the part refers to."""

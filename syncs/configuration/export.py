@@ -17,6 +17,7 @@ from syncs.configuration.checks import DEFAULT, LEAVE
 from syncs.configuration.guards import for_document
 from syncs.configuration.mail_domains import export_mail_domains
 from syncs.configuration.tree import escape
+from syncs.engine import permitted
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -157,7 +158,7 @@ def definition_of(sync: Sync, mappings: Iterable[FieldMapping] | None = None) ->
 
 def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "model": sync.model.name,
+        "model": permitted.name_for(sync.model, sync.team_id),
         "connection": name_for(sync.connection, sync.team_id),
         "object": sync.object_key,
         "mode": sync.mode,

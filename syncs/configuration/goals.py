@@ -20,6 +20,7 @@ from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, 
 from syncs.configuration.guard_reading import Guard, Wanted
 from syncs.configuration.guards import differences as guard_differences
 from syncs.configuration.guards import same_guards, stored_guards
+from syncs.engine import permitted
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -257,7 +258,7 @@ class SyncGoal:
     def _target(self) -> tuple[dict[str, JSON], dict[str, JSON]]:
         assert self.existing is not None  # noqa: S101 - asked by those who looked
         before = {
-            "model": self.existing.model.name,
+            "model": permitted.name_for(self.existing.model, self.existing.team_id),
             "connection": name_for(self.existing.connection, self.existing.team_id),
             "object": self.existing.object_key,
             "mode": self.existing.mode,

@@ -32,8 +32,9 @@ class ActiveRun(Exception):
     """The primary key cannot change while a run is under way that was planned with it."""
 
     def __init__(self, run: Run) -> None:
+        called = run.sync if run.team_id == run.sync.model.team_id else f"A sync of {run.team}"
         super().__init__(
-            f"{run.sync} is running, and it goes by the primary key that changes here. Wait for its end, or "
+            f"{called} is running, and it goes by the primary key that changes here. Wait for its end, or "
             "cancel the run, then save again."
         )
         self.run = run
@@ -52,7 +53,7 @@ def sent_again(model: QueryModel, primary_key: Sequence[str]) -> list[Again]:
     stored = QueryModel.objects.filter(pk=model.pk).values_list("primary_key", flat=True).first()
     if stored is None or stored == list(primary_key):
         return []
-    syncs = Sync.objects.filter(model=model).order_by("name")
+    syncs = Sync.objects.filter(model=model).select_related("team").order_by("name")
     return [
         Again(sync, LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count())
         for sync in syncs
@@ -64,17 +65,19 @@ def missing_columns(model: QueryModel, columns: Sequence[str]) -> dict[str, list
     mapped = (
         FieldMapping.objects.filter(sync__model_id=model.pk, value__isnull=True, variable__isnull=True)
         .order_by("sync__name", "position")
-        .values_list("sync__name", "column", "first_of", "template")
+        .values_list("sync__name", "sync__team", "sync__team__name", "column", "first_of", "template")
     )
     known = set(columns)
     found: dict[str, dict[str, None]] = {}
-    for name, *source in mapped:
+    for name, team_id, team, *source in mapped:
         for column in columns_of(*source):
             if column not in known:
-                found.setdefault(name, {})[column] = None
+                called = name if team_id == model.team_id else f"a sync of {team}"
+                found.setdefault(called, {})[column] = None
     for sync, column in _guards_look_at(model):
         if column not in known:
-            found.setdefault(sync.name, {})[column] = None
+            called = sync.name if sync.team_id == model.team_id else f"a sync of {sync.team}"
+            found.setdefault(called, {})[column] = None
     return {name: list(missing) for name, missing in found.items()}
 
 
@@ -103,7 +106,7 @@ def save_model(model: QueryModel, *, based_on: datetime | None) -> None:
     if now.updated_at != based_on:
         raise ChangedMeanwhile(now)
     if now.primary_key != model.primary_key:
-        run = Run.objects.active().filter(sync__in=syncs).select_related("sync").first()
+        run = Run.objects.active().filter(sync__in=syncs).select_related("sync__model", "team").first()
         if run is not None:
             raise ActiveRun(run)
         start_generations(sync.pk for sync in syncs)

@@ -269,6 +269,10 @@ class Resolver:
         name = part.model
         if name is not None and name not in self._models:
             found = self._desk.existing(QueryModel, name, "source")
+            if found is None and (found := self._desk.shared_model(name)) is not None:
+                owned = SourceGoal.of(found.source)
+                goal = ModelGoal(name, found, None, owned, found.sql, found.primary_key)
+                return self._models.setdefault(name, goal)
             if found is None:
                 self._desk.missing(QueryModel, part, "model", name, self._models, "model")
                 return None

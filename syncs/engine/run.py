@@ -21,7 +21,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.models import F, Max
 from django.utils import timezone
 
-from destinations import connect, shares
+from destinations import connect
 from destinations.contract import JSON
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
@@ -35,6 +35,7 @@ from syncs.engine import (
     faults,
     ledger,
     leftovers,
+    permitted,
     run_audit,
     run_log,
     settle,
@@ -55,6 +56,10 @@ from syncs.models import Batch, Run, Sync, SyncVersion
 from syncs.sources.base import SourceError
 
 FOREVER = float("inf")
+STANDS_ON = (
+    *("team", "sync__team", "sync__model__source", "sync__model__team"),
+    *("sync__connection__account", "sync__connection__team"),
+)
 STOPPERS = (Stop, SourceError, MappingBroken, ScratchFull, UnreadableSecret, DestinationError)
 
 
@@ -75,7 +80,7 @@ class Paused(Exception):
 
 
 class NotShared(Paused):
-    """The sync writes by another team's connection, which it may no longer use."""
+    """The sync stands on what another team shared, and no longer does."""
 
     def __init__(self, sync: Sync, why: str) -> None:
         Exception.__init__(self, why)
@@ -106,7 +111,7 @@ def start(
 
     AlreadyRunning where one is active, of a paused sync too; else Paused where the sync is.
     """
-    if why := shares.why_not(sync.connection, sync.team_id, sync.object_key):
+    if why := permitted.why_not(sync):
         raise NotShared(sync, why)
     try:
         with transaction.atomic():
@@ -205,9 +210,7 @@ def serve(
 def _serve(
     run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
 ) -> Rest | None:
-    run = Run.objects.select_related(
-        "team", "sync__model__source", "sync__connection__account", "sync__connection__team", "sync__team"
-    ).get(pk=run.pk)
+    run = Run.objects.select_related(*STANDS_ON).get(pk=run.pk)
     with run_log.about(run):
         return _go(run, lease, until, others_wait, look)
 
@@ -221,7 +224,7 @@ def _go(
                 "The sync was changed while this run was under way, and its rows will be sent anew. Whoever "
                 "edits the sync must start it again."
             )
-        if run.status != Run.Status.FINISHING and (why := _why_not(run)):
+        if run.status != Run.Status.FINISHING and (why := permitted.why_not(run.sync)):
             raise Stop(why)
         if run.status in {Run.Status.QUEUED, Run.Status.PLANNING} or braking.is_stale(run):
             if run.cancel_requested_at is not None:
@@ -240,7 +243,7 @@ def _go(
                 _rest(run, lease, rest)
                 return rest
     except Cancelled:
-        _end(run, lease, Run.Status.CANCELLED, _why_not(run) or "")
+        _end(run, lease, Run.Status.CANCELLED, permitted.why_not(run.sync) or "")
     except STOPPERS as stop:
         by = stopped_by(stop)
         if by == Run.StoppedBy.SIGN_IN:
@@ -256,11 +259,6 @@ def _go(
         _finish(run, lease)
     look()
     return None
-
-
-def _why_not(run: Run) -> str | None:
-    """Why the run may not write by its connection, which is another team's; None: it may."""
-    return shares.why_not(run.sync.connection, run.team_id, run.sync.object_key)
 
 
 # Its stations
@@ -343,7 +341,7 @@ def _deliver(
         cancelled = Run.objects.filter(pk=run.pk, cancel_requested_at__isnull=False).exists()
         open_left = run.batches.filter(plan_attempt=run.plan_attempt).exclude(status=Batch.Status.SETTLED)
         ending = Run.Status.CANCELLED if cancelled and open_left.exists() else ""
-        why = (_why_not(run) or "") if ending else ""
+        why = (permitted.why_not(run.sync) or "") if ending else ""
         _move(run, lease, Run.Status.FINISHING, ending=ending, stop_reason=why)
     return rest
 

@@ -16,6 +16,7 @@ from syncs.models import MissedTime, Run, Sync, SyncSchedule
 from syncs.schedule import AFTER, BY_HAND, MANUAL, Schedule, ScheduleWrong
 
 MOST_FOLLOWED = 100  # syncs in a row
+STARTED = ("sync__team", "sync__model", "sync__connection")  # what a start looks at
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def is_first(sync: Sync) -> bool:
 def start_due(now: datetime | None = None) -> int:
     """Start what is due now. Returns how many runs were started."""
     now = now or timezone.now()
-    due = SyncSchedule.objects.filter(next_at__lte=now).select_related("sync__team").order_by("next_at")
+    due = SyncSchedule.objects.filter(next_at__lte=now).select_related(*STARTED).order_by("next_at")
     return sum(_take(schedule, now) for schedule in due) + sum(_follow(*one) for one in _followers())
 
 
@@ -113,7 +114,9 @@ def _take(schedule: SyncSchedule, now: datetime) -> bool:
 
 def _followers() -> Iterator[tuple[SyncSchedule, Run]]:
     """Schedules that follow a sync of which a good run ended since."""
-    following = SyncSchedule.objects.filter(follows__isnull=False).select_related("sync__team", "follows")
+    following = SyncSchedule.objects.filter(follows__isnull=False).select_related(
+        "sync__team", "sync__model", "sync__connection", "follows"
+    )
     for schedule in following:
         assert schedule.follows is not None  # noqa: S101 - by the filter
         newest = _newest_good(schedule.follows)

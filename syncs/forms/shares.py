@@ -1,5 +1,6 @@
-"""The form by which a team lets another use a connection."""
+"""The forms by which a team lets another use a connection or a model."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -11,8 +12,8 @@ from syncadmin.teams.models import Team
 PARTS = ((10, "10 %"), (25, "25 %"), (50, "50 %"), (75, "75 %"), (100, "All of it"))
 
 
-class ShareForm(forms.Form):
-    """Whom, what for, and how much of the account's limits."""
+class TeamForm(forms.Form):
+    """Whom something is shared with."""
 
     slug = forms.CharField(
         label="Team",
@@ -20,6 +21,31 @@ class ShareForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text="Its short name: what stands after /t/ in the address of its pages.",
     )
+
+    def __init__(
+        self, data: Any = None, *, owner: Team, used_by: Collection[int], initial: Any = None
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self._owner, self._used_by = owner, used_by
+        self.with_team: Team | None = None
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"]).strip().strip("/").lower()
+        self.with_team = Team.objects.filter(slug=slug).first()
+        if self.with_team is None:
+            raise forms.ValidationError(
+                f"There is no team “{slug}”. Ask one of its members for its short name."
+            )
+        if self.with_team == self._owner:
+            raise forms.ValidationError("It is this team's own.")
+        if self.with_team.pk in self._used_by:
+            raise forms.ValidationError(f"{self.with_team} uses it already.")
+        return slug
+
+
+class ShareForm(TeamForm):
+    """Whom, what for, and how much of the account's limits."""
+
     objects = forms.MultipleChoiceField(
         label="What may it write?",
         widget=forms.CheckboxSelectMultiple,
@@ -41,27 +67,14 @@ class ShareForm(forms.Form):
         adapter: type[Adapter],
         given: ConnectionShare | None = None,
     ) -> None:
-        super().__init__(data, initial=_initial(given))
-        self._connection, self._given = connection, given
-        self.with_team: Team | None = given.with_team if given is not None else None
+        used_by = frozenset(connection.shares.values_list("with_team", flat=True))
+        super().__init__(data, owner=connection.team, used_by=used_by, initial=_initial(given))
         field = self.fields["objects"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
         field.choices = [(one.key, one.label) for one in adapter.objects]
         if given is not None:
+            self.with_team = given.with_team
             del self.fields["slug"]
-
-    def clean_slug(self) -> str:
-        slug = str(self.cleaned_data["slug"]).strip().strip("/").lower()
-        self.with_team = Team.objects.filter(slug=slug).first()
-        if self.with_team is None:
-            raise forms.ValidationError(
-                f"There is no team “{slug}”. Ask one of its members for its short name."
-            )
-        if self.with_team.pk == self._connection.team_id:
-            raise forms.ValidationError("It is this team's own connection.")
-        if ConnectionShare.objects.filter(connection=self._connection, with_team=self.with_team).exists():
-            raise forms.ValidationError(f"{self.with_team} uses it already: change that share.")
-        return slug
 
 
 def _initial(given: ConnectionShare | None) -> dict[str, Any]:

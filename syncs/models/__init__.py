@@ -5,6 +5,7 @@ from syncs.models.field_mapping import FieldMapping
 from syncs.models.guards import GuardKeys, MailDomain
 from syncs.models.kept import Kept
 from syncs.models.ledger import LedgerEntry
+from syncs.models.model_share import ModelShare
 from syncs.models.query_model import QueryModel
 from syncs.models.rejected_row import RejectedRow
 from syncs.models.run import Run
@@ -31,6 +32,7 @@ __all__ = [
     "LeftRows",
     "MailDomain",
     "MissedTime",
+    "ModelShare",
     "PlannedRow",
     "QueryModel",
     "RejectedRow",

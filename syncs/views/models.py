@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -12,10 +12,12 @@ from syncadmin.lib.paging import newest_first, public_id
 from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.guards import reading_keys_of
+from syncs.engine.permitted import models_for
 from syncs.models import QueryModel, Source, Sync
 from syncs.sources.base import Column, SourceError
 from syncs.views.model_form import add, edit
 from syncs.views.model_preview import preview
+from syncs.views.model_shares import uses_of
 from syncs.views.source_health import Unreachable, kind_label, quick_reader
 from syncs.views.way_back import way_back
 
@@ -25,11 +27,7 @@ SHOWN_SYNCS = 50
 @needs(Role.VIEWER)
 def models(request: TeamRequest) -> HttpResponse:
     """The team's models, the newest first."""
-    found = (
-        QueryModel.objects.filter(team=request.team)
-        .select_related("source")
-        .annotate(sync_count=Count("syncs"))
-    )
+    found = models_for(request.team).annotate(sync_count=Count("syncs", filter=Q(syncs__team=request.team)))
     query = request.GET.get("q", "").strip()
     if query:
         found = found.filter(name__icontains=query)
@@ -51,10 +49,10 @@ def models(request: TeamRequest) -> HttpResponse:
 
 @needs(Role.VIEWER)
 def model(request: TeamRequest, model: UUID) -> HttpResponse:
-    """A model: its query, its key, its columns, and the syncs that send its rows."""
-    found = _get(request, model)
+    """A model: its query, its key, its columns, and the team's syncs that send its rows."""
+    found = _usable(request, model)
     columns, problem = _columns(found)
-    syncs = Sync.objects.filter(model=found).order_by("name")
+    syncs = Sync.objects.filter(model=found, team=request.team).order_by("name")
     context = {
         "section": "models",
         "model": found,
@@ -64,6 +62,8 @@ def model(request: TeamRequest, model: UUID) -> HttpResponse:
         "missing": [name for name in found.primary_key if columns and name not in columns_names(columns)],
         "syncs": syncs[:SHOWN_SYNCS],
         "sync_count": syncs.count(),
+        "is_own": found.team == request.team,
+        "uses": uses_of(found) if found.team == request.team else [],
     }
     return render(request, "syncs/models/model.html", context)
 
@@ -71,7 +71,7 @@ def model(request: TeamRequest, model: UUID) -> HttpResponse:
 @needs(Role.VIEWER)
 def model_preview(request: TeamRequest, model: UUID) -> HttpResponse:
     """The first rows of a model, read now."""
-    found = _get(request, model)
+    found = _usable(request, model)
     context = {
         "section": "models",
         "model": found,
@@ -109,7 +109,7 @@ def model_edit(request: TeamRequest, model: UUID) -> HttpResponse:
 def model_remove(request: TeamRequest, model: UUID) -> HttpResponse:
     """Remove a model that no sync sends, after asking."""
     found = _get(request, model)
-    syncs = Sync.objects.filter(model=found).order_by("name")
+    syncs = Sync.objects.filter(model=found, team=request.team).order_by("name")
     if request.method == "POST" and _remove(found):
         messages.success(request, f"{found.name} is removed.")
         return redirect("models", request.team.slug)
@@ -118,6 +118,7 @@ def model_remove(request: TeamRequest, model: UUID) -> HttpResponse:
         "model": found,
         "syncs": syncs[:SHOWN_SYNCS],
         "sync_count": syncs.count(),
+        "foreign_count": Sync.objects.filter(model=found).exclude(team=request.team).count(),
         "guarded": list(dict.fromkeys(sync for sync, _ in reading_keys_of(found))),
     }
     return render(request, "syncs/models/remove.html", context)
@@ -136,6 +137,11 @@ def _remove(found: QueryModel) -> bool:
         audit.record(None, found.team, audit.Action.MODEL_REMOVED, found, before={"sql": found.sql})
         QueryModel.objects.filter(pk=found.pk).delete()
     return True
+
+
+def _usable(request: TeamRequest, public_id: UUID) -> QueryModel:
+    """The team's own, or one that another team shares with it: that is only looked at."""
+    return get_object_or_404(models_for(request.team), public_id=public_id)
 
 
 def _get(request: TeamRequest, public_id: UUID) -> QueryModel:

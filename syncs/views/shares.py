@@ -17,6 +17,7 @@ from destinations import connect
 from destinations.models import Connection, ConnectionShare
 from syncadmin.lib.shown import counted
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncadmin.teams.models import Team
 from syncs.configuration import sharing
 from syncs.forms.shares import ShareForm
 from syncs.models import Run, Sync
@@ -142,7 +143,7 @@ def share_edit(request: TeamRequest, share: UUID) -> HttpResponse:
     if form.is_valid():
         data = form.cleaned_data
         hurt = sharing.change(request, given, objects=data["objects"], percent=data["percent"])
-        messages.success(request, f"Saved.{_told(hurt, given)}")
+        messages.success(request, f"Saved.{told_of_hurt(hurt, given.with_team)}")
         return redirect("connection", request.team.slug, found.public_id)
     return _form(request, found, form, given)
 
@@ -154,22 +155,25 @@ def share_remove(request: TeamRequest, share: UUID) -> HttpResponse:
     given = _given(request, share)
     if request.method == "POST":
         hurt = sharing.take_away(request, given)
-        messages.success(request, f"{given.with_team} can no longer use it.{_told(hurt, given)}")
+        messages.success(
+            request, f"{given.with_team} can no longer use it.{told_of_hurt(hurt, given.with_team)}"
+        )
         return redirect("connection", request.team.slug, given.connection.public_id)
     context = {
         "section": "destinations",
         "share": given,
         "connection": given.connection,
-        "sync_count": sharing.syncs_on(given),
+        "sync_count": sharing.syncs_on(given).count(),
     }
     return render(request, "destinations/share_remove.html", context)
 
 
-def _told(hurt: sharing.Hurt, given: ConnectionShare) -> str:
+def told_of_hurt(hurt: sharing.Hurt, team: Team) -> str:
+    """What taking something away did to the other team's syncs; empty: nothing."""
     if not hurt.paused_count:
         return ""
     are = "is" if hurt.paused_count == 1 else "are"
-    told = f" {counted(hurt.paused_count, 'sync')} of {given.with_team} {are} paused"
+    told = f" {counted(hurt.paused_count, 'sync')} of {team} {are} paused"
     if hurt.run_count:
         told += f", and {counted(hurt.run_count, 'run')} under way will end"
     return f"{told}; the team reads why."

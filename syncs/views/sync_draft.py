@@ -22,6 +22,7 @@ from syncadmin.teams.access import TeamRequest
 from syncs.configuration.checks import Draft, Filling, with_defaults
 from syncs.configuration.goals import fillings_of
 from syncs.engine import ledger
+from syncs.engine.permitted import models_for
 from syncs.forms.sync_merge import is_same
 from syncs.forms.sync_proposals import opening_rows
 from syncs.forms.sync_rows import Row, restored_rows, rows_of, stored_rows
@@ -243,8 +244,7 @@ def _content_of(sync: Sync, before: Iterable[Filling]) -> dict[str, Any]:
 def _look_up(work: Work) -> None:
     team, content = work.draft.team, work.content
     if model_id := content.get("model"):
-        found = QueryModel.objects.select_related("source").filter(team=team, public_id=model_id)
-        work.model = found.first()
+        work.model = models_for(team).filter(public_id=model_id).first()
     if connection_id := content.get("connection"):
         work.connection = usable_by(team).filter(public_id=connection_id).first()
     if work.connection is not None:

@@ -20,10 +20,10 @@ from destinations.models import Connection
 from destinations.shares import objects_for, usable_by
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.engine.guard_trial import Denied
+from syncs.engine.permitted import models_for
 from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import MODES, mode_of
 from syncs.forms.syncs import ReviewForm
-from syncs.models import QueryModel
 from syncs.views import never_sent, sync_save
 from syncs.views.sync_draft import STEPS, Work, companion_of, open_work, refresh_fields
 from syncs.views.sync_facts import Mapped, in_words
@@ -53,7 +53,7 @@ def step(view: Page) -> Callable[..., HttpResponseBase]:
 @step
 def sync_model(request: TeamRequest, work: Work) -> HttpResponse:
     """Step 1: whose rows?"""
-    found = QueryModel.objects.filter(team=request.team).select_related("source").order_by("-pk")
+    found = models_for(request.team).order_by("-pk")
     models = list(found)
     chosen = work.model
     error = ""

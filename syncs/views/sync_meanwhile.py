@@ -10,11 +10,12 @@ from django.shortcuts import redirect
 
 from destinations.shares import usable_by
 from syncadmin.teams.access import TeamRequest
+from syncs.engine.permitted import models_for
 from syncs.forms.field_words import steps_told
 from syncs.forms.sync_merge import LABELS, Difference, Whose, differences, merged
 from syncs.forms.sync_rows import parsed, restored_rows
 from syncs.forms.sync_words import EMPTY, MODES, mode_of
-from syncs.models import QueryModel, SyncVersion
+from syncs.models import SyncVersion
 from syncs.views.sync_draft import Work, content_now
 from syncs.views.sync_edit import page, step
 
@@ -94,7 +95,7 @@ class _Words:
 
     def setting(self, name: str, value: Any) -> list[str]:
         if name == "model":
-            return [str(QueryModel.objects.filter(team=self._team, public_id=value).first() or "not chosen")]
+            return [str(models_for(self._team).filter(public_id=value).first() or "not chosen")]
         if name == "connection":
             return [str(usable_by(self._team).filter(public_id=value).first() or "not chosen")]
         if name == "mode" and (mode := mode_of(str(value))) is not None:

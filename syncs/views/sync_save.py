@@ -25,6 +25,7 @@ from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, Syn
 from syncs.configuration.guard_reading import Wanted
 from syncs.configuration.guards import look_faults_of, looked_at, stored_guards
 from syncs.configuration.write import write_sync
+from syncs.engine import permitted
 from syncs.forms.sync_rows import Row, fillings, put_faults
 from syncs.forms.sync_words import rows, sentence
 from syncs.forms.version_words import Change, Saved, changes
@@ -185,7 +186,10 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
     model, connection, adapter, sync = work.model, work.connection, work.adapter, work.sync
     if model is None or connection is None or adapter is None:
         raise ValueError("There is no goal without model and connection.")
-    called = name_for(connection, work.draft.team_id)
+    called, named = (
+        name_for(connection, work.draft.team_id),
+        permitted.name_for(model, work.draft.team_id),
+    )
     draft = _with_mapping(work.wanted, fillings(rows, work.fields, work.before))
     name = work.name
     keeps = bool(work.content.get("keep_records", True))
@@ -193,8 +197,8 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
     return SyncGoal(
         name,
         sync,
-        SyncPart(name, 0, {}, model.name, called, draft, keeps, paused, is_whole=True),
-        ModelGoal(model.name, model, None, SourceGoal.of(model.source), model.sql, model.primary_key),
+        SyncPart(name, 0, {}, named, called, draft, keeps, paused, is_whole=True),
+        ModelGoal(named, model, None, SourceGoal.of(model.source), model.sql, model.primary_key),
         ConnectionGoal(called, connection, None, adapter, connection.options, connection.sign_in, {}),
         draft,
         keep_records=keeps,

@@ -13,9 +13,10 @@ from destinations.shares import usable_by
 from syncadmin.teams.access import Role, TeamRequest
 from syncs.configuration.definition import fillings_in
 from syncs.configuration.export import write
+from syncs.engine.permitted import models_for
 from syncs.forms.sync_rows import rows_of, stored_rows
 from syncs.forms.version_words import ELSEWHERE, Change, Saved, changes
-from syncs.models import QueryModel, Run, Sync, SyncDraft, SyncVersion
+from syncs.models import Run, Sync, SyncDraft, SyncVersion
 from syncs.views.sync_draft import Work, open_work
 from syncs.views.sync_facts import in_words, of_sync
 
@@ -121,7 +122,7 @@ def _take(work: Work, version: SyncVersion) -> list[str]:
     gone = []
     kept = dict(work.content)
     team = work.draft.team
-    if QueryModel.objects.filter(team=team, public_id=refs.get("model")).exists():
+    if models_for(team).filter(public_id=refs.get("model")).exists():
         kept["model"] = refs["model"]
     else:
         gone.append(f"The model {told.get('model', '')} is gone, so the present one stays.")

@@ -17,11 +17,12 @@ from syncadmin.teams import audit
 from syncadmin.teams.access import Role, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine import attention
+from syncs.engine.permitted import models_for
 from syncs.engine.scheduling import is_first, said_by, stored_schedule
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
-from syncs.models import MissedTime, QueryModel, Run, Sync, SyncDraft, SyncSchedule
+from syncs.models import MissedTime, Run, Sync, SyncDraft, SyncSchedule
 from syncs.views import run_chart, sync_health
 from syncs.views.alert_facts import of_sync as of_sync_rules
 from syncs.views.overlaps import overlaps_with
@@ -66,7 +67,7 @@ def syncs(request: TeamRequest) -> HttpResponse:
     if chosen is not None:
         found = found.filter(connection=chosen)
     wanted = request.GET.get("model", "")
-    models = list(QueryModel.objects.filter(team=request.team).only("name", "public_id").order_by("name"))
+    models = list(models_for(request.team).order_by("name"))
     of_model = next((one for one in models if str(one.public_id) == wanted), None)
     if of_model is not None:
         found = found.filter(model=of_model)

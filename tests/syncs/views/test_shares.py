@@ -17,7 +17,7 @@ from syncs.configuration.export import export
 from syncs.engine.ground import way_of
 from syncs.engine.lease import Lease
 from syncs.engine.run import NotShared, finish_here, serve, start
-from syncs.models import Run, Sync
+from syncs.models import ModelShare, QueryModel, Run, Sync
 from tests.syncs.engine.scene import make_connection, make_sync, person, write_csv
 
 SHARE = {"slug": "globex", "objects": ["leads"], "percent": "25"}
@@ -205,7 +205,7 @@ def test_alice_cannot_remove_what_another_team_stands_on(
     ("data", "words"),
     [
         ({"slug": "nowhere"}, "There is no team “nowhere”"),
-        ({"slug": "acme"}, "It is this team&#x27;s own connection"),
+        ({"slug": "acme"}, "It is this team&#x27;s own."),
         ({"objects": []}, "Choose what its syncs may write"),
         ({"objects": ["users"]}, "is not one of the available choices"),
     ],
@@ -242,3 +242,73 @@ def test_a_document_names_a_shared_connection_with_its_team(theirs: Sync, other_
     applied = apply(text, {}, check=False)
     assert any("globex leads" in line for line in applied.lines)
     assert Sync.objects.get(name="globex leads").connection.team.slug == "acme"
+
+
+# Models
+
+
+@pytest.fixture
+def people(connection: Connection) -> QueryModel:
+    """A model of acme."""
+    return make_sync(team=connection.team, connection=connection, name="people").model
+
+
+def test_alice_shares_a_model_and_charlie_sends_its_rows_and_changes_nothing(
+    people: QueryModel, alice: User, charlie: User, other_team: Team, sandbox: Sandbox
+) -> None:
+    acme, globex = page(alice), page(charlie)
+    assert globex.get(reverse("model", args=["globex", people.public_id])).status_code == 404
+    acme.post(reverse("model_share", args=["acme", people.public_id]), {"slug": "globex"})
+    assert ModelShare.objects.get().with_team == other_team
+
+    shown = text(globex, "model", "globex", people.public_id)
+    assert "Shared by <bdi>Acme</bdi>" in shown
+    assert "read_csv" in shown
+    assert "person1@acme.com" in text(globex, "model_preview", "globex", people.public_id)
+    assert "shared by <bdi>Acme</bdi>" in text(globex, "models", "globex")
+    for name in ("model_edit", "model_remove", "model_share"):
+        assert globex.get(reverse(name, args=["globex", people.public_id])).status_code == 404
+    assert globex.get(reverse("source", args=["globex", people.source.public_id])).status_code == 404
+
+    theirs = make_connection(team=other_team, url=sandbox.url)
+    sync = make_sync(team=other_team, connection=theirs, name="from acme")
+    Sync.objects.filter(pk=sync.pk).update(model=people)
+    sync.refresh_from_db()
+    assert finish_here(start(sync, ring=False)).accepted_count == 2
+    assert "1 sync" in text(acme, "model", "acme", people.public_id)
+    assert "from acme" not in text(acme, "model", "acme", people.public_id)
+
+    share = ModelShare.objects.get()
+    answer = acme.post(reverse("model_share_remove", args=["acme", share.public_id]), follow=True)
+    assert "1 sync of Globex is paused" in answer.content.decode()
+    assert "Acme took away the model “people”" in text(globex, "sync", "globex", sync.public_id)
+    globex.post(reverse("sync_resume", args=["globex", sync.public_id]))
+    sync.refresh_from_db()
+    with pytest.raises(NotShared, match="no longer shares the model"):
+        start(sync, ring=False)
+
+
+def test_a_document_names_a_shared_model_with_its_team(
+    people: QueryModel, other_team: Team, sandbox: Sandbox
+) -> None:
+    ModelShare.objects.create(team=people.team, model=people, with_team=other_team)
+    sync = make_sync(
+        team=other_team, connection=make_connection(team=other_team, url=sandbox.url), name="own"
+    )
+    Sync.objects.filter(pk=sync.pk).update(model=people)
+    exported = export(other_team)
+    assert "model: acme/people" in exported
+    environment = {"QUALIFIED_API_KEY": API_KEY}
+    assert apply(exported, environment, check=True).lines == []
+
+
+def test_alice_cannot_remove_a_model_that_another_team_sends(
+    people: QueryModel, other_team: Team, alice: User, connection: Connection
+) -> None:
+    Sync.objects.filter(model=people).delete()
+    sync = make_sync(team=other_team, connection=connection, name="globex secret")
+    Sync.objects.filter(pk=sync.pk).update(model=people)
+    shown = page(alice).post(reverse("model_remove", args=["acme", people.public_id])).content.decode()
+    assert "while 1 sync of other teams sends its rows" in " ".join(shown.split())
+    assert "globex secret" not in shown
+    assert QueryModel.objects.filter(pk=people.pk).exists()
