@@ -42,6 +42,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from destinations.contract import JSON
+from syncs.configuration.alert_reading import Alerts, read_alerts
 from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE, Draft, Filling
 from syncs.configuration.guard_reading import Wanted, read_guards, read_mail_domains
 from syncs.configuration.problems import Problem, listed
@@ -142,6 +143,7 @@ class Document:
     syncs: tuple[SyncPart, ...]
     team_line: int = 1
     mail_domains: Mapping[str, str] | None = None
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 def read_document(tree: Tree | None, problems: list[Problem]) -> Document:
@@ -157,6 +159,7 @@ def read_document(tree: Tree | None, problems: list[Problem]) -> Document:
         tuple(_sync(name, part) for name, part in root.sections("syncs", "sync").items()),
         team_line,
         read_mail_domains(root),
+        read_alerts(root),
     )
     root.close()
     return document

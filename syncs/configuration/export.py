@@ -13,6 +13,7 @@ from destinations.models import Connection, RemoteAccount
 from destinations.shares import name_for
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.teams.models import Team
+from syncs.configuration.alerts import export_alerts
 from syncs.configuration.checks import DEFAULT, LEAVE
 from syncs.configuration.guards import for_document
 from syncs.configuration.mail_domains import export_mail_domains
@@ -49,6 +50,7 @@ def export(team: Team) -> str:
             one.name: _sync(one)
             for one in Sync.objects.filter(team=team).select_related("model", "connection").order_by("name")
         },
+        "alerts": export_alerts(team, names.reference),
     }
     return write({key: value for key, value in document.items() if value})
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncadmin.teams.models import Team
+from syncs.configuration.alerts import AlertGoals, alert_goals
 from syncs.configuration.desk import Desk
 from syncs.configuration.document import Document
 from syncs.configuration.examine import examine_bystanders, examine_models, examine_runs, examine_syncs
@@ -29,6 +30,7 @@ class Plan:
     connections: list[ConnectionGoal]
     syncs: list[SyncGoal]
     bystanders: list[Sync]
+    alerts: AlertGoals
     lines: list[str]
 
 
@@ -42,6 +44,7 @@ def make(document: Document, problems: Iterable[Problem]) -> Plan:
     examine_never(desk, goals)
     examine_runs(desk, goals)
     bystanders = examine_bystanders(desk, goals)
+    alerts = alert_goals(desk.team, document.alerts, [sync.name for sync in document.syncs], desk.problems)
     if desk.problems:
         raise ConfigurationError(desk.problems)
     return Plan(
@@ -51,11 +54,13 @@ def make(document: Document, problems: Iterable[Problem]) -> Plan:
         goals.connections,
         goals.syncs,
         [sync for sync, _ in bystanders],
+        alerts,
         [
             *_team_lines(document, desk.team),
             *mail_domain_lines(desk.team, document.mail_domains),
             *_lines(goals),
             *_generation_lines(goals, bystanders),
+            *alerts.lines,
         ],
     )
 

@@ -11,6 +11,7 @@ from destinations.models import Connection, RemoteAccount
 from syncadmin.teams import audit
 from syncadmin.teams.models import Team
 from syncs.configuration import versions
+from syncs.configuration.alerts import write_alerts
 from syncs.configuration.goals import ConnectionGoal, ModelGoal, SourceGoal, SyncGoal, mapping_rows
 from syncs.configuration.guards import write_guards
 from syncs.configuration.mail_domains import write_mail_domains
@@ -60,6 +61,7 @@ class _Writer:
             self._sync(sync)
         for sync in plan.syncs:
             self._schedule(sync)
+        write_alerts(self._team, plan.alerts)
         for changed in self._changed:
             versions.keep(changed, author=None, origin=versions.Origin.APPLY)
         start_generations(sync.pk for sync in plan.bystanders)
