@@ -9,13 +9,16 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.urls.converters import IntConverter
 
 from destinations import connect, registry
-from destinations.models import Connection
+from destinations.models import Connection, ConnectionShare, Exchange
 from destinations.sandbox.running import Sandbox
 from syncadmin.teams.models import Team, User
 from syncs.configuration import versions
 from syncs.configuration.guard_save import mark_of
 from syncs.engine.run import finish_here, start
 from syncs.models import (
+    AlertMessage,
+    AlertRule,
+    AlertTarget,
     Batch,
     FieldMapping,
     MailDomain,
@@ -27,6 +30,7 @@ from syncs.models import (
     SyncDraft,
 )
 from syncs.urls import urlpatterns
+from syncs.views.people import reference
 from tests.syncs.engine.scene import make_connection, write_csv
 
 TAG = "<b id=x>"  # that must never be one
@@ -134,10 +138,23 @@ def fill(team: Team, sandbox: Sandbox, owner: User) -> dict[str, Any]:
         "batch": [batch.number if batch else 0],
         "position": [0],
         "number": [1, 2],
+        "exchange": list(Exchange.objects.filter(subject=run.public_id).values_list("public_id", flat=True)),
+        "share": list(ConnectionShare.objects.filter(team=team).values_list("public_id", flat=True)),
+        "rule": list(AlertRule.objects.filter(team=team).values_list("public_id", flat=True)),
+        "target": list(AlertTarget.objects.filter(team=team).values_list("public_id", flat=True)),
+        "message": list(AlertMessage.objects.filter(team=team).values_list("public_id", flat=True)),
+        "ref": [reference(team, key) for key in (VALUE[:60], *_keys(run))],
     }
 
 
+def _keys(run: Run) -> list[str]:
+    """Rows of the run that are known in other ways."""
+    every = RejectedRow.objects.filter(run=run).exclude(key_text="").order_by("pk")
+    return [*every.values_list("key_text", flat=True)[:2]]
+
+
 QUERIES = {
+    "person": ["?closely=1"],
     "sync_guards": ["?try=1"],
     "run_rows": [f"?show={show}" for show in ("arrived", "unchanged", "attention", "held_back", "waiting")]
     + ["?show=attention&stage=invalid"],
@@ -177,5 +194,6 @@ def pages(client: Client, team: str, names: dict[str, list[Any]]) -> dict[str, s
         if answer.status_code == 200 and not answer.streaming:
             found[address] = answer.content.decode()
         if answer.status_code == 404:  # of another run, or of none; a way to sign in that the service has not
-            assert any(part in address for part in ("/runs/", "/row/sent/", "/destinations/")), address
+            elsewhere = ("/runs/", "/row/sent/", "/destinations/", "/alerts/targets/add/")
+            assert any(part in address for part in elsewhere), address
     return found
