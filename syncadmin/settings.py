@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # it hides lengths, so that nothing is learnt from them
     "syncadmin.lib.content_security.middleware",
+    "syncadmin.lib.request_size.middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -380,6 +381,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # load balancers ask without TLS
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000  # a suppression list has up to 100,000 pasted keys
+MOST_REQUEST_BYTES = 60_000_000  # a file of 50 MB, and what stands around it
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a mapping has up to 1,000 rows of several fields each
 
 # Logs: one line each, never a row's values or a secret.

@@ -7,7 +7,8 @@ class TeamsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from syncadmin.teams import sign_in_log, staff_log  # the models must be there first
+        from syncadmin.teams import sessions, sign_in_log, staff_log  # the models must be there first
 
+        sessions.listen()
         sign_in_log.listen()
         staff_log.listen()

@@ -94,7 +94,7 @@ def come_in(request: HttpRequest, kept: SingleSignOn, person: Person) -> User:
         user = _admitted(request, kept, person, role)
     login(request, user, backend=BACKEND)
     request.session[SIGNED_IN_BY] = kept.issuer
-    request.session.set_expiry(int(SESSION_LASTS.total_seconds()))
+    request.session.set_expiry(timezone.now() + SESSION_LASTS)
     return user
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -51,6 +52,7 @@ def prune(now: datetime | None = None) -> dict[str, int]:
         "missed times": _delete(MissedTime.objects.filter(at__lt=before)),
         "hours of accounts": _delete(AccountHour.objects.filter(hour__lt=history)),
         "former generations": _delete_former(),
+        "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
         "tries": sum(_delete(rows) for rows in throttle.old(now)),
         "accounts": accounts.prune(now),
         "scratch": sweep(settings.SCRATCH_DIR),
