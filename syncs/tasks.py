@@ -99,7 +99,7 @@ def test_connections() -> int:
 
 def prune() -> dict[str, int]:
     """Each day: take away what is no longer needed."""
-    before = timezone.now() - timedelta(days=settings.KEEP_DAYS)
+    before = timezone.now() - timedelta(days=settings.HISTORY_KEEP_DAYS)
     return pruning.prune() | {"alerts": look.prune(before)}
 
 

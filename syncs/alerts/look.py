@@ -6,9 +6,11 @@ of the database, its end is a conditional update. Whoever does it writes the mes
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from syncs.alerting.rules import Facts, Trouble, troubles
 from syncs.alerts import facts
 from syncs.models import Alert, AlertMessage, AlertRule, AlertTarget
 
+AT_ONCE = 500  # rows that a write deletes
 _PAGES = {"run": "run", "sync": "sync", "source": "source", "connection": "connection"}
 
 
@@ -49,7 +52,16 @@ def prune(before: datetime) -> int:
     """Delete what was told and is over. Returns how much went."""
     old = AlertMessage.objects.filter(created_at__lt=before).exclude(status=AlertMessage.Status.WAITING)
     over = Alert.objects.filter(recovered_at__lt=before)
-    return old.delete()[0] + over.delete()[0]
+    return sum(_delete(rows) for rows in (old, over))
+
+
+def _delete(rows: "QuerySet[Any]") -> int:
+    """A few hundred a write: SQLite's writers wait for each other."""
+    count = 0
+    while some := list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
+        rows.model._default_manager.filter(pk__in=some).delete()
+        count += len(some)
+    return count
 
 
 def _of_team(team_id: int, known: Facts | None, open_alerts: dict[str, Alert], now: datetime) -> int:
