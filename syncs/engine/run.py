@@ -204,18 +204,12 @@ def serve(
     LostLease: another worker has it. A database that is away is raised; the run stays as it is.
     """
     with steady():
-        return _serve(run, lease, until, others_wait, look)
+        run = Run.objects.select_related(*STANDS_ON).get(pk=run.pk)
+        with run_log.about(run):
+            return _serve(run, lease, until, others_wait, look)
 
 
 def _serve(
-    run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
-) -> Rest | None:
-    run = Run.objects.select_related(*STANDS_ON).get(pk=run.pk)
-    with run_log.about(run):
-        return _go(run, lease, until, others_wait, look)
-
-
-def _go(
     run: Run, lease: Lease, until: float, others_wait: Callable[[], bool], look: Callable[[], None]
 ) -> Rest | None:
     try:
@@ -268,7 +262,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None], *, names_left: bool 
     """Read the model and write down what is to be sent. Nothing is sent from here."""
     attempt = run.plan_attempt + 1
     run.keys = attention.named(run)
-    zeroes = dict.fromkeys((f"{name}_count" for name in _PLANNED), 0)
+    zeroes = dict.fromkeys((f"{name}_count" for name in _SUMS), 0)
     _move(
         run,
         lease,
@@ -326,7 +320,7 @@ def _plan(run: Run, lease: Lease, look: Callable[[], None], *, names_left: bool 
         diff=diff,
         waits_for="",
         **changes,
-        **{f"{name}_count": getattr(totals, name) for name in _PLANNED},
+        **{f"{name}_count": getattr(totals, name) for name in _SUMS},
     )
     run_log.planned(run)
 
@@ -367,17 +361,8 @@ def _finish(run: Run, lease: Lease) -> None:
     run_log.ended(run)
 
 
-_PLANNED = [
-    "read",
-    "unchanged",
-    "deferred",
-    "held_back",
-    "invalid",
-    "planned",
-    "left",
-    "rekeyed",
-    "normalised",
-]  # Totals' fields, each a count of the run
+# Totals' fields, each a count of the run
+_SUMS = ["read", "unchanged", "deferred", "held_back", "invalid", "planned", "left", "rekeyed", "normalised"]
 
 
 def _move(run: Run, lease: Lease, status: Run.Status, **changes: Any) -> None:
