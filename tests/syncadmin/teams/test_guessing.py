@@ -34,7 +34,7 @@ def attempt(client: Client, email: str = ALICE, password: str = "guess", place: 
     return client.post(LOGIN, {"username": email, "password": password}, REMOTE_ADDR=place, **more)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits themselves, reached sooner."""
     for kind in (Kind.SIGN_IN, Kind.RESET_FROM, Kind.TOKEN):
@@ -127,7 +127,7 @@ def test_the_page_of_the_admin_is_throttled_too(client: Client, staff: User, set
     assert client.get(reverse("admin:index")).status_code == 302
 
 
-def test_one_password_for_many_names_is_guessing_too(client: Client, alice: User) -> None:
+def test_one_password_for_many_names_is_guessing_too(client: Client, alice: User, few_tries: None) -> None:
     most = LIMITS[Kind.SIGN_IN].most
     for number in range(most):
         assert attempt(client, f"person{number}@example.com").status_code == 200
@@ -137,7 +137,9 @@ def test_one_password_for_many_names_is_guessing_too(client: Client, alice: User
     assert attempt(Client(), password="correct horse", place=ELSEWHERE).status_code == 302
 
 
-def test_a_proxy_that_does_not_tell_locks_out_nobody_but_the_guessed(client: Client, alice: User) -> None:
+def test_a_proxy_that_does_not_tell_locks_out_nobody_but_the_guessed(
+    client: Client, alice: User, few_tries: None
+) -> None:
     """All come from one private address then."""
     for number in range(LIMITS[Kind.SIGN_IN].most + 1):
         attempt(client, f"person{number}@example.com", place="10.0.0.2")
@@ -190,7 +192,7 @@ def test_a_mailbox_gets_five_links_an_hour_and_nobody_learns_of_it(client: Clien
     assert len(sent()) == 6
 
 
-def test_links_for_many_mailboxes_are_too_many(client: Client, alice: User) -> None:
+def test_links_for_many_mailboxes_are_too_many(client: Client, alice: User, few_tries: None) -> None:
     address = reverse("password_reset")
     for number in range(LIMITS[Kind.RESET_FROM].most):
         page = client.post(address, {"email": f"person{number}@example.com"}, REMOTE_ADDR=HERE)
@@ -201,7 +203,7 @@ def test_links_for_many_mailboxes_are_too_many(client: Client, alice: User) -> N
 
 
 def test_wrong_tokens_are_told_to_stop_and_a_good_one_is_never_refused(
-    client: Client, team: Team, alice: User
+    client: Client, team: Team, alice: User, few_tries: None
 ) -> None:
     address = reverse("api_syncs")
     for _ in range(LIMITS[Kind.TOKEN].most):
