@@ -223,26 +223,18 @@ def _fill_ledger(run: Any) -> None:
     """What the run's sync has sent, if it had sent that much."""
     from django.utils import timezone
 
-    from syncs.engine.keys import row_key
-    from syncs.models import LedgerEntry
+    from syncs.engine import bulk, ledger
+    from syncs.engine.keys import row_keys
 
-    LedgerEntry.objects.bulk_create(
-        (
-            LedgerEntry(
-                team_id=run.team_id,
-                sync_id=run.sync_id,
-                generation=1,
-                key=row_key(str(n)),
-                key_text=str(n),
-                match_key=f"person{n}@acme.com",
-                fingerprint=n,
-                run_number=1,
-                accepted_at=timezone.now(),
-            )
-            for n in range(RECORDS)
-        ),
-        batch_size=1000,
-    )
+    of_sync, now = (run.team_id, run.sync_id, 1), bulk.moment(timezone.now())
+    for start in range(0, RECORDS, 10_000):
+        texts = [str(n) for n in range(start, start + 10_000)]
+        ledger.ACCEPTED.run(
+            [
+                (*of_sync, key, text, 0, f"person{text}@acme.com", 1, "", 0, int(text), None, now, None)
+                for key, text in zip(row_keys(texts), texts, strict=True)
+            ]
+        )
 
 
 if __name__ == "__main__":

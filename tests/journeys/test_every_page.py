@@ -110,8 +110,24 @@ def test_the_pages_of_a_team_at_work(visit: Visit, filled: str):
     assert all(any(part in page for page in pages) for part in ("/changes/", "/row/")), pages
 
 
+def test_where_a_person_is(visit: Visit, filled: str):
+    alice = visit()
+    alice.sign_in(f"alice@{filled}.example")
+    alice.open(f"/t/{filled}/runs/")
+
+    alice.page.keyboard.press("/")
+    alice.page.keyboard.type("1")
+    alice.page.keyboard.press("Enter")
+
+    alice.sees("It arrived in Qualified on")
+    alice.follow("Look in the source")
+    alice.sees("A run would not send this row: it is as it was last sent.")
+    assert faults(alice, [alice.path]) == []
+
+
 def test_the_pages_of_a_team_that_begins(alice: Visitor, acme: str):
     sections = ["", "syncs/", "runs/", "models/", "sources/", "destinations/", "syncs/add/", "models/add/"]
+    sections.append("people/")
     assert faults(alice, opened(alice, [f"/t/{acme}/{section}" for section in sections])) == []
 
 
