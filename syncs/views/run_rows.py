@@ -10,6 +10,8 @@ from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.text import slugify
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRefresh
 
 from destinations.contract import Adapter
 from syncadmin.lib import paging, personal
@@ -200,9 +202,13 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
     return render(request, "syncs/runs/row.html", shown)
 
 
+@vary_on_headers("HX-Request")
 @needs(Role.VIEWER)
 def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> HttpResponse:
-    """A row that arrived, or waits: what was sent of it, and what was answered."""
+    """A row that arrived, or waits: what was sent of it, and what was answered.
+
+    While its answer is not there and the run goes on, the page asks for its requests every two seconds.
+    """
     found = find(request, run)
     kept = run_sent.one(found, (batch, position))
     if kept is None:
@@ -221,6 +227,11 @@ def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> H
         "keep_days": settings.EXCHANGES_KEEP_DAYS,
         "removed_until": Kept.objects.removed_until(Kept.Kind.REQUESTS),
     }
+    shown["is_waited_for"] = sent.at is None and not found.is_over and not found.dry_run
+    if getattr(request, "htmx", False):
+        if not shown["is_waited_for"]:
+            return HttpResponseClientRefresh()
+        return render(request, "syncs/runs/_wire.html", shown)
     return render(request, "syncs/runs/planned_row.html", shown)
 
 

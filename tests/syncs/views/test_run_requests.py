@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from destinations.models import Exchange
 from destinations.sandbox.running import API_KEY
-from syncadmin.teams.models import Team, User
+from syncadmin.teams.models import AuditEntry, Team, User
 from syncs.engine import pruning
 from syncs.models import RejectedRow, Run, Sync
 from tests.syncs.admin.history import make_batch, make_exchange, make_run, make_sync
@@ -85,6 +85,11 @@ def test_from_a_run_one_comes_to_the_exact_request_of_a_row_and_takes_it_along(
     active = plan_only(scene.start())
     assert find(active, "person4@acme.com") == find(active, "4")
     assert "Still to be sent" in as_alice.post(address("run_find", active), {"what": "4"}).text
+    waits = as_alice.get(find(active, "4")[0])
+    assert 'hx-trigger="every 2s"' in waits.text
+    part = as_alice.get(find(active, "4")[0], headers={"HX-Request": "true"}).text
+    assert "No request has gone out yet." in part
+    assert "<main" not in part
     left_alone = as_alice.post(address("run_find", active), {"what": "3"}).text
     assert "Nothing of it was sent in this run; it was last sent in run #1" in left_alone
     assert find(active, "3") == [address("run_planned_row", run, 1, 2)]
@@ -107,6 +112,7 @@ def test_from_a_run_one_comes_to_the_exact_request_of_a_row_and_takes_it_along(
     assert taken["answer"]["status"] == exchange.status
     assert len(taken["request"]["body"]["items"]) == 3
     assert API_KEY not in file.content.decode()
+    assert AuditEntry.objects.latest("pk").after == {"rows": "a request and its answer"}
 
 
 def test_the_list_is_narrowed_by_answer_by_what_for_and_by_time(as_alice: Client, team: Team) -> None:
