@@ -38,6 +38,14 @@ syncs:
 """
 
 
+# Crowds that are sent for the first time, and nobody there to approve of it.
+APPLY = """
+from django.core.management import call_command
+from syncs.engine.brakes import NONE
+from syncs.models import Sync
+call_command("apply", %r, no_test=True)
+Sync.objects.update(brakes=NONE)
+"""
 BY_KEY = 'api_key: "${SALESLOFT_API_KEY}"'
 BY_APP = 'client_id: "${SALESLOFT_APP}"\n    client_secret: "${SALESLOFT_SECRET}"'
 ENVIRONMENT = {
@@ -107,6 +115,9 @@ class SalesloftWorld(World):
             other=other,
         )
         (self.folder / "syncs.yaml").write_text(filled)
+
+    def apply(self) -> None:
+        self.manage("shell", "-v", "0", "-c", APPLY % str(self.folder / "syncs.yaml"))
 
     def begin(self, sync: str = "rows") -> Any:
         """A run in the foreground, in a process of its own."""
