@@ -1,14 +1,14 @@
 """What must be true when the dust has settled, however often anything was killed.
 
 Every row of the model is at the destination with its last values, or needs attention, is held back or in
-doubt, with a reason. Nothing is sent twice but what was in flight, and no insert is there twice. The ledger is
-what was last accepted. Counters add up. Meanwhile no run that is due lies without a live worker for two
+doubt, with a reason. Nothing is sent twice but what was in flight, and no insert is there twice. The ledger
+is what was last accepted. Counters add up. Meanwhile no run that is due lies without a live worker for two
 minutes, and the queue heals within thirty seconds.
 
 A destination's word counts: one that says "accepted" of what it did not take is believed; answers that name
 strangers, leave rows out or tell of one twice prove nothing. Where the machine's clock is put forward or back
-this holds as well, but for times: what rests goes on by the clock as it is, and where two machines differ by
-more than a lease (45 seconds), calls in flight may count as lost and be sent again, inserts only after looking.
+this holds as well, but for times: what rests goes on by the clock as it is. Where two machines differ by more
+than a lease (45 seconds), calls in flight may count as lost and be sent again, inserts only after looking.
 """
 
 import re
