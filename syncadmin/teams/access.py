@@ -92,8 +92,8 @@ def may(request: HttpRequest, what: Membership.Role | Can) -> bool:
     return held is not None and RANKS[held] >= RANKS[_role(what)]
 
 
-def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
-    """The view gets a TeamRequest of a member who may do this, or has at least this role.
+def needs(can: Can) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+    """The view gets a TeamRequest of a member who may do this.
 
     Its address begins with the team's slug. Strangers get a 404, members of a lower role a 403 that says
     who may.
@@ -105,8 +105,8 @@ def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., Http
             _enter(request, team)
             if _must_ask_the_provider(request):
                 return redirect(reverse("sso_start", args=[team], query={"next": request.get_full_path()}))
-            if not may(request, what):
-                raise PermissionDenied(_refusal(request, what))
+            if not may(request, can):
+                raise PermissionDenied(_refusal(request, can))
             seen = personal.shown() if may(request, Can.SEE_PEOPLE) else nullcontext()
             with seen, asking(request), timezone.override(ZoneInfo(request.user.time_zone)):
                 response = view(request, *args, **kwargs)
@@ -114,7 +114,7 @@ def needs(what: Membership.Role | Can) -> Callable[[View[P]], Callable[..., Http
                     response.render()
             return response
 
-        within_team.needs = what  # type: ignore[attr-defined]  # tests go through all addresses
+        within_team.needs = can  # type: ignore[attr-defined]  # tests go through all addresses
         return within_team
 
     return decorate
@@ -160,12 +160,10 @@ def _must_ask_the_provider(request: TeamRequest) -> bool:
     )
 
 
-def _refusal(request: TeamRequest, what: Membership.Role | Can) -> str:
-    held = request.role.label.lower()
-    needed = _role(what).label.lower()
+def _refusal(request: TeamRequest, can: Can) -> str:
     return (
-        f"You are {held} of {request.team}. This needs the role {needed}; "
-        f"an owner of the team can give it to you."
+        f"You are {request.role.label.lower()} of {request.team}. This needs the role "
+        f"{can.role.label.lower()}; an owner of the team can give it to you."
     )
 
 

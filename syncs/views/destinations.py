@@ -25,7 +25,7 @@ from destinations.sandbox.service import API_KEY, services
 from destinations.shares import usable_by
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, rows_sent_again, save_connection
 from syncs.forms.destinations import OTHER, ConnectionForm, CredentialsForm
 from syncs.forms.sync_words import MODES
@@ -96,7 +96,7 @@ def is_sandbox(connection: Connection) -> bool:
     return place.port == settings.SANDBOX_PORT and place.hostname in {"127.0.0.1", "localhost", "::1"}
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def destinations(request: TeamRequest) -> HttpResponse:
     """The team's connections."""
     own_syncs = Count("syncs", filter=Q(syncs__team=request.team))
@@ -108,7 +108,7 @@ def destinations(request: TeamRequest) -> HttpResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def destination_add(request: TeamRequest) -> HttpResponse:
     """The gallery."""
     offers = [Offer.of(adapter) for adapter in registry.adapters().values()]
@@ -119,7 +119,7 @@ def destination_add(request: TeamRequest) -> HttpResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def connection_add(request: TeamRequest, key: str) -> HttpResponse:
     """The form for a new connection, the service's own set-up steps beside it."""
     adapter = _adapter(key)
@@ -150,7 +150,7 @@ def connection_add(request: TeamRequest, key: str) -> HttpResponse:
     return _form(request, adapter, instance, form, credentials, in_sandbox=in_sandbox)
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
     """A connection: its account, how it stands, what stands on it."""
     found = _own(request, connection)
@@ -187,7 +187,7 @@ def connection(request: TeamRequest, connection: UUID) -> HttpResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Change name, settings, the way to sign in; a new key or address asks if the account is the same."""
     found = _find(request, connection)
@@ -234,7 +234,7 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Role.EDITOR)
+@needs(Can.TEST)
 def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Test it now."""
     found = _find(request, connection)
@@ -243,7 +243,7 @@ def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Role.EDITOR)
+@needs(Can.TEST)
 def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Ask the service for its fields again. Also by another team's connection that one may use."""
     found = get_object_or_404(usable_by(request.team), public_id=connection)
@@ -259,7 +259,7 @@ def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
     return redirect(way_back(request) or _address(request, found))
 
 
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def connection_remove(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Remove it, after asking, if no sync stands on it."""
     found = _find(request, connection)

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 
 from syncadmin.lib.shown import counted
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.mail_domains import DISPOSABLE, PERSONAL
 from syncs.forms.guard_form import tidied_domain
 from syncs.models import MailDomain
@@ -17,7 +17,7 @@ MOST = 5_000
 LONGEST = 100_000
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def mail_domains(request: TeamRequest) -> HttpResponse:
     """Both lists, with what can be added and removed."""
     typed, wrong = "", ""

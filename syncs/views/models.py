@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from syncadmin.lib.paging import newest_first, public_id
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.guards import reading_keys_of
 from syncs.engine.permitted import models_for
 from syncs.models import QueryModel, Source, Sync
@@ -24,7 +24,7 @@ from syncs.views.way_back import way_back
 SHOWN_SYNCS = 50
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def models(request: TeamRequest) -> HttpResponse:
     """The team's models, the newest first."""
     found = models_for(request.team).annotate(sync_count=Count("syncs", filter=Q(syncs__team=request.team)))
@@ -47,7 +47,7 @@ def models(request: TeamRequest) -> HttpResponse:
     return render(request, "syncs/models/list.html", context)
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def model(request: TeamRequest, model: UUID) -> HttpResponse:
     """A model: its query, its key, its columns, and the team's syncs that send its rows."""
     found = _usable(request, model)
@@ -68,7 +68,7 @@ def model(request: TeamRequest, model: UUID) -> HttpResponse:
     return render(request, "syncs/models/model.html", context)
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def model_preview(request: TeamRequest, model: UUID) -> HttpResponse:
     """The first rows of a model, read now."""
     found = _usable(request, model)
@@ -81,7 +81,7 @@ def model_preview(request: TeamRequest, model: UUID) -> HttpResponse:
     return render(request, "syncs/models/preview.html", context)
 
 
-@needs(Role.EDITOR)
+@needs(Can.BUILD)
 def model_add(request: TeamRequest) -> HttpResponse:
     """First the source, then a table or a query."""
     sources = list(Source.objects.filter(team=request.team).order_by("name"))
@@ -99,13 +99,13 @@ def model_add(request: TeamRequest) -> HttpResponse:
     return render(request, "syncs/models/choose.html", context)
 
 
-@needs(Role.EDITOR)
+@needs(Can.BUILD)
 def model_edit(request: TeamRequest, model: UUID) -> HttpResponse:
     """Change a model."""
     return edit(request, _get(request, model))
 
 
-@needs(Role.EDITOR)
+@needs(Can.BUILD)
 def model_remove(request: TeamRequest, model: UUID) -> HttpResponse:
     """Remove a model that no sync sends, after asking."""
     found = _get(request, model)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from destinations.models import Connection
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.models import Kept, QueryModel, Run, Source, Sync, WorkerBeat
 from syncs.views import periods, removed, request_chart, run_chart, sync_health
 from syncs.views.run_words import NO_WORKER
@@ -29,7 +29,7 @@ class Step:
     needs_admin: bool = False
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def overview(request: TeamRequest) -> HttpResponse:
     """The checklist while something is missing; then what is healthy and what needs whom."""
     steps = _steps(request)

@@ -21,7 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from syncadmin.lib import personal
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncadmin.teams.models import Team, User
 from syncs.engine import run as engine
 from syncs.engine.again import send_again
@@ -52,13 +52,13 @@ def reference(team: Team, text: str) -> str:
     return Vault(settings.ENCRYPTION_KEYS).seal({TEXT: Secret(text), TEAM: Secret(str(team.pk))})
 
 
-def of_reference(role: Role) -> Callable[..., Callable[..., HttpResponseBase]]:
+def of_reference(can: Can) -> Callable[..., Callable[..., HttpResponseBase]]:
     """The view gets the text that the reference in the address stands for."""
 
     def decorate(
         view: Callable[Concatenate[TeamRequest, str, str, P], HttpResponse],
     ) -> Callable[..., HttpResponseBase]:
-        @needs(role)
+        @needs(can)
         @wraps(view)
         def with_text(request: TeamRequest, ref: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             try:
@@ -75,7 +75,7 @@ def of_reference(role: Role) -> Callable[..., Callable[..., HttpResponseBase]]:
     return decorate
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def people(request: TeamRequest) -> HttpResponse:
     """Ask whom to look for; go to the page that tells."""
     form = FindForm(request.POST if request.method == "POST" else None)
@@ -86,7 +86,7 @@ def people(request: TeamRequest) -> HttpResponse:
 
 
 @vary_on_headers("HX-Request")
-@of_reference(Role.VIEWER)
+@of_reference(Can.LOOK)
 def person(request: TeamRequest, ref: str, text: str) -> HttpResponse:
     """Where they are. While something goes on, the page looks again by itself."""
     shown = _shown(request, ref, text)
@@ -96,7 +96,7 @@ def person(request: TeamRequest, ref: str, text: str) -> HttpResponse:
 
 
 @vary_on_headers("HX-Request")
-@of_reference(Role.VIEWER)
+@of_reference(Can.LOOK)
 def person_in_source(request: TeamRequest, ref: str, text: str, model: UUID) -> HttpResponse:
     """Read the model for them, and say what a run would do with what is there."""
     models = QueryModel.objects.select_related("source")
@@ -107,7 +107,7 @@ def person_in_source(request: TeamRequest, ref: str, text: str, model: UUID) -> 
     return render(request, "syncs/people/person.html", _shown(request, ref, text) | {"looked": looked})
 
 
-@of_reference(Role.EDITOR)
+@of_reference(Can.RUN)
 def person_send(request: TeamRequest, ref: str, text: str) -> HttpResponse:
     """Start a run of one row, changed or not, and go back to where its end will be told."""
     here = reverse("person", args=[request.team.slug, ref])

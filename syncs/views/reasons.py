@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from destinations import registry
 from destinations.contract import Problem
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine import catalogue
 from syncs.models import RejectedRow
 
@@ -33,7 +33,7 @@ class Part:
     reasons: list[Told]
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def reasons(request: TeamRequest) -> HttpResponse:
     """All reasons, or those that hold what is searched for."""
     query = request.GET.get("q", "").strip()[:LONGEST_QUERY]

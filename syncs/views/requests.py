@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 
 from destinations.models import Connection, Exchange
 from syncadmin.lib import paging
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.forms.runs import MomentField
 from syncs.models import Kept, Run
 from syncs.views import removed
@@ -27,7 +27,7 @@ class RequestFilter(forms.Form):
         self.fields |= {name: MomentField(required=False) for name in ("from", "to")}
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def connection_requests(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Requests to the connection's account, by all of the team's connections to it, the newest first."""
     connections = Connection.objects.filter(team=request.team).select_related("account")

@@ -18,7 +18,7 @@ from destinations.connect import known_fields
 from destinations.contract import Field
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
 from syncadmin.teams import audit
-from syncadmin.teams.access import Can, Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.diff import (
     ALONG,
     BLANK,
@@ -75,7 +75,7 @@ class OfRow:
 
 
 @vary_on_headers("HX-Request")
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def run_diff(request: TeamRequest, run: UUID) -> HttpResponse:
     """What the dry run would change. While it goes on, the page asks for its moving part."""
     found = find(request, run)

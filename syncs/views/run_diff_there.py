@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from destinations import looking
 from destinations.contract import JSON, Found, Mode, Operation
 from destinations.errors import DestinationError
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.diff import is_same
 from syncs.engine.ground import way_of
 from syncs.engine.keys import row_key
@@ -48,7 +48,7 @@ class Seen:
     fields: list[Field] | None
 
 
-@needs(Role.EDITOR)
+@needs(Can.TEST)
 def run_diff_there(request: TeamRequest, run: UUID) -> HttpResponse:
     """Ask the destination for a few of the rows, and show in what they are not as they were last sent."""
     dry_run = find(request, run)

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.batches import BROKEN, Payload
 from syncs.engine.keys import companion_key, row_key
 from syncs.engine.spellings import spellings
@@ -35,7 +35,7 @@ class Hit:
     url: str
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def run_find(request: TeamRequest, run: UUID) -> HttpResponse:
     """Ask for a record, and list what fits."""
     found = find(request, run)

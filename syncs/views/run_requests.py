@@ -18,7 +18,7 @@ from destinations.contract import Adapter
 from destinations.models import Exchange
 from syncadmin.lib import paging, personal
 from syncadmin.teams import audit
-from syncadmin.teams.access import Can, Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.models import Batch, Kept, Run
 from syncs.views import run_sent, run_wire, run_words
 from syncs.views.runs import find
@@ -98,7 +98,7 @@ class Line:
 
 
 @vary_on_headers("HX-Request")
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def run_requests(request: TeamRequest, run: UUID) -> HttpResponse:
     """The run's requests, the newest first; while it goes on, the list is looked at again by itself."""
     found = find(request, run)
@@ -141,7 +141,7 @@ def _counts(found: QuerySet[Exchange]) -> list[tuple[str, str, int]]:
 # One request
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def run_request(request: TeamRequest, run: UUID, exchange: UUID) -> HttpResponse:
     """A request and its answer, headers and all; bodies are cut unless they are asked for whole."""
     found, one = _one(request, run, exchange)

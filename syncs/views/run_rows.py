@@ -17,7 +17,7 @@ from destinations.contract import Adapter
 from syncadmin.lib import paging, personal
 from syncadmin.lib.shown import pretty
 from syncadmin.teams import audit
-from syncadmin.teams.access import Can, Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.catalogue import look_up, title_of
 from syncs.models import Kept, RejectedRow, Run
 from syncs.views import run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
@@ -38,7 +38,7 @@ ELSEWHERE = 10
 MAPPED = {"duplicate", "repeated_primary_key"}  # invalid rows of which a record could be made
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def rows(request: TeamRequest, run: UUID) -> HttpResponse:
     """One list of a run's rows."""
     found = find(request, run)
@@ -159,7 +159,7 @@ def _text(place: run_sent.Place | None) -> str:
 # One row
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
     """A row that did not arrive: its values, why, who must act, what was sent and answered, what is next."""
     found = get_object_or_404(
@@ -203,7 +203,7 @@ def row(request: TeamRequest, run: UUID, row: UUID) -> HttpResponse:
 
 
 @vary_on_headers("HX-Request")
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> HttpResponse:
     """A row that arrived, or waits: what was sent of it, and what was answered.
 

@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from syncadmin.lib import paging, personal
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine import run as engine
 from syncs.engine import run_audit
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
@@ -38,7 +38,7 @@ def find(request: TeamRequest, public_id: UUID) -> Run:
     return get_object_or_404(found, team=request.team, public_id=public_id)
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def runs(request: TeamRequest) -> HttpResponse:
     """The team's runs, the newest first."""
     form = RunFilter(request.GET, team=request.team)
@@ -52,7 +52,7 @@ def runs(request: TeamRequest) -> HttpResponse:
 
 
 @vary_on_headers("HX-Request")
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def run(request: TeamRequest, run: UUID) -> HttpResponse:
     """A run. While it goes on, the page asks for its moving part every two seconds, at its end for all."""
     found = find(request, run)
@@ -83,7 +83,7 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
     return render(request, "syncs/runs/run.html", shown)
 
 
-@needs(Role.EDITOR)
+@needs(Can.RUN)
 def cancel(request: TeamRequest, run: UUID) -> HttpResponse:
     """Ask whether to cancel, then cancel."""
     found = find(request, run)
@@ -117,7 +117,7 @@ def why_not_again(run: Run) -> str:
     return ""
 
 
-@needs(Role.EDITOR)
+@needs(Can.RUN)
 def send_again(request: TeamRequest, run: UUID) -> HttpResponse:
     """Start one run of the rows that are asked for."""
     found = find(request, run)

@@ -22,7 +22,7 @@ from destinations.errors import DestinationError
 from destinations.models import Connection
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, Role, TeamRequest, needs
 from syncs.configuration.connections import ActiveRuns, move_account, rows_sent_again
 from syncs.views.health import go_on, test_and_tell
 from syncs.views.way_back import way_back
@@ -37,7 +37,7 @@ def redirect_address(request: HttpRequest, key: str) -> str:
 
 
 @require_GET
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def sign_in(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Send the person to the service, to sign in or to sign in anew.
 
@@ -101,7 +101,7 @@ def sign_in_return(request: HttpRequest, key: str) -> HttpResponse:
     return redirect(way.get("next") or page if found.health == Connection.Health.GOOD else page)
 
 
-@needs(Role.ADMIN)
+@needs(Can.CONNECT)
 def sign_in_elsewhere(request: TeamRequest, connection: UUID) -> HttpResponse:
     """The person signed in at another account than before: use it, or keep the former."""
     found = _find(request, connection)

@@ -15,7 +15,7 @@ from destinations.contract import JSON
 from syncadmin.lib.paging import newest_first
 from syncadmin.lib.shown import without_secrets
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.goals import stored
 from syncs.forms.sources import AddressForm, ReaderForm, SourceForm
 from syncs.models import QueryModel, Source
@@ -54,7 +54,7 @@ class Offered:
     problem: str = ""
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def sources(request: TeamRequest) -> HttpResponse:
     """The team's sources, the newest first."""
     found = Source.objects.filter(team=request.team).annotate(model_count=Count("models"))
@@ -68,7 +68,7 @@ def sources(request: TeamRequest) -> HttpResponse:
     return render(request, "syncs/sources/list.html", {"section": "sources", "page": page, "query": query})
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def source(request: TeamRequest, source: UUID) -> HttpResponse:
     """A source: whether it works, what can be picked there, who reads it."""
     found = _get(request, source)
@@ -88,7 +88,7 @@ def source(request: TeamRequest, source: UUID) -> HttpResponse:
     return render(request, "syncs/sources/source.html", context)
 
 
-@needs(Role.ADMIN)
+@needs(Can.SOURCES)
 def source_add(request: TeamRequest) -> HttpResponse:
     """What kind of source?"""
     kinds = [(key, kind_label(key), words) for key, words in KINDS.items()]
@@ -97,7 +97,7 @@ def source_add(request: TeamRequest) -> HttpResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Can.SOURCES)
 def source_add_kind(request: TeamRequest, kind: str) -> HttpResponse:
     """Add a source of this kind."""
     if kind not in registry.readers():
@@ -107,7 +107,7 @@ def source_add_kind(request: TeamRequest, kind: str) -> HttpResponse:
     return _form(request, Source(team=request.team, kind=kind))
 
 
-@needs(Role.ADMIN)
+@needs(Can.SOURCES)
 def source_edit(request: TeamRequest, source: UUID) -> HttpResponse:
     """Change a source. An uploaded file is replaced here too."""
     found = _get(request, source)
@@ -116,7 +116,7 @@ def source_edit(request: TeamRequest, source: UUID) -> HttpResponse:
     return upload(request, found) if found.kind == Upload.key else _form(request, found)
 
 
-@needs(Role.ADMIN)
+@needs(Can.SOURCES)
 @require_POST
 def source_test(request: TeamRequest, source: UUID) -> HttpResponse:
     """Test it again; the page tells the answer."""
@@ -125,7 +125,7 @@ def source_test(request: TeamRequest, source: UUID) -> HttpResponse:
     return redirect("source", request.team.slug, found.public_id)
 
 
-@needs(Role.ADMIN)
+@needs(Can.SOURCES)
 def source_remove(request: TeamRequest, source: UUID) -> HttpResponse:
     """Remove a source that no model reads, after asking."""
     found = _get(request, source)

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from destinations import registry
 from syncadmin.lib import paging
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.engine import again, attention
 from syncs.forms.runs import SendAgainForm
 from syncs.models import RejectedRow, Run, Sync, WaitingRetry
@@ -20,7 +20,7 @@ from syncs.views.runs import nothing_to_send
 from syncs.views.sync_facts import of_sync, target_label
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_attention(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The groups of what is open; of one group its rows."""
     found, adapter = attention.open_rows(sync), registry.adapters().get(sync.connection.destination)
@@ -52,7 +52,7 @@ def sync_attention(request: TeamRequest, sync: Sync) -> HttpResponse:
     return render(request, "syncs/syncs/attention_rows.html", shown)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_attention_again(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Send ticked rows again, a group, or all that is open."""
     here = reverse("sync_attention", args=[request.team.slug, sync.public_id])
@@ -88,7 +88,7 @@ def sync_attention_again(request: TeamRequest, sync: Sync) -> HttpResponse:
     return asked_again.ask(request, sync, open_rows=[choice], count=count, otherwise=_back(request, here))
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_waiting_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Take back what waits to be sent again."""
     if request.method == "POST":

@@ -18,7 +18,7 @@ from destinations import registry
 from destinations.contract import Adapter, Mode, ObjectType
 from destinations.models import Connection
 from destinations.shares import objects_for, usable_by
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.guard_trial import Denied
 from syncs.engine.permitted import models_for
 from syncs.forms.sync_rows import Row
@@ -35,7 +35,7 @@ Page = Callable[..., HttpResponse]  # gets the request, the work, and what else 
 def step(view: Page) -> Callable[..., HttpResponseBase]:
     """A page of the work: of a new sync, or of the sync whose id is in the address."""
 
-    @needs(Role.EDITOR)
+    @needs(Can.BUILD)
     @wraps(view)
     def of_work(request: TeamRequest, sync: UUID | None = None, **named: Any) -> HttpResponse:
         work = open_work(request, sync)

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 
 from destinations import registry
 from destinations.contract import Field, ObjectType
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import EMPTY
 from syncs.models import LedgerEntry, Run, Sync
@@ -21,11 +21,11 @@ P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[TeamRequest, Sync, P], HttpResponse]
 
 
-def of_sync(role: Role) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+def of_sync(can: Can) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """The view gets the team's sync whose id is in the address."""
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
-        @needs(role)
+        @needs(can)
         @wraps(view)
         def with_sync(request: TeamRequest, sync: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             found = Sync.objects.select_related("model__source", "connection__account", "team")

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from destinations import registry
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration.checks import Draft
 from syncs.configuration.goals import fillings_of
 from syncs.configuration.guard_reading import Guard, Wanted
@@ -44,7 +44,7 @@ _CHANGED = "Somebody else changed the guards meanwhile."
 MOST_OPTIONS = 2_500  # in all choices of a page; beyond, names are typed, with one list to pick from
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_guards(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The list, in plain sentences; with `try`, what each would hold back of some rows."""
     if request.method == "POST" and request.may_edit:
@@ -72,14 +72,14 @@ def sync_guards(request: TeamRequest, sync: Sync) -> HttpResponse:
     return render(request, "syncs/guards/list.html", context)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def guard_add(request: TeamRequest, sync: Sync, guard_kind: str) -> HttpResponse:
     if guard_kind not in CHOICES or not _may_add(sync, guard_kind):
         raise Http404
     return _edited(request, sync, guard_kind, None)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def guard_edit(request: TeamRequest, sync: Sync, guard: str) -> HttpResponse:
     """Change a guard; its address is made of what it says, so that a changed one has another."""
     stored = _find(sync, guard)
@@ -94,7 +94,7 @@ def guard_edit(request: TeamRequest, sync: Sync, guard: str) -> HttpResponse:
     return _edited(request, sync, kind_of(stored), stored)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def guard_remove(request: TeamRequest, sync: Sync, guard: str) -> HttpResponse:
     """Remove a guard, after asking: the next run sends the rows that it alone held back."""
     stored = _find(sync, guard)

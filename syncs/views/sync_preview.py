@@ -15,7 +15,7 @@ from destinations.errors import DestinationError
 from destinations.http import Sent
 from destinations.models import Exchange
 from syncadmin.lib.shown import pretty_text
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration.goals import SyncGoal, mapping_rows
 from syncs.engine.diff import Change
 from syncs.engine.ground import shape_of, told_next, way_of
@@ -81,7 +81,7 @@ class Looked:
     notes: list[str] = field(default_factory=list)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_preview(request: TeamRequest, sync: Sync) -> HttpResponse:
     """A row as a run of the saved sync would send it."""
     found, typed, error = _row(request, sync.model)

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.engine.scheduling import is_first
 from syncs.forms.syncs import TEST_ROWS, TestForm
@@ -19,7 +19,7 @@ from syncs.views.sync_facts import count_of, of_sync, sent_count, target_label
 from syncs.views.syncs import show_sync
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_run(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Run it now; a first full run is confirmed on a page of its own, after it was counted."""
     if request.method != "POST":
@@ -31,7 +31,7 @@ def sync_run(request: TeamRequest, sync: Sync) -> HttpResponse:
     return _go(request, sync)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_test(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Send ten rows, or chosen ones."""
     if request.method != "POST":
@@ -44,7 +44,7 @@ def sync_test(request: TeamRequest, sync: Sync) -> HttpResponse:
     return _go(request, sync, limit=TEST_ROWS)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_diff(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Plan a run that sends nothing, and show what it would change."""
     return show_changes(request, sync) if request.method == "POST" else _back(request, sync)
@@ -58,7 +58,7 @@ def show_changes(request: TeamRequest, sync: Sync) -> HttpResponse:
     return redirect("run_diff" if run.dry_run else "run", request.team.slug, run.public_id)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The first full run: how many rows, to which account; counted by a run that sends nothing."""
     count = count_of(sync)
@@ -96,7 +96,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
     return render(request, "syncs/syncs/first_run.html", context)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_full(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Send every row again, changed or not, after asking."""
     if is_first(sync):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration import versions
 from syncs.engine import start_tokens
 from syncs.engine.scheduling import is_circle, is_first, said_by, set_schedule, stored_schedule
@@ -22,7 +22,7 @@ from syncs.views.sync_facts import of_sync
 SHOWN_TIMES = 5
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The schedule's form. “Show the next times” stores nothing."""
     others = Sync.objects.filter(team=request.team).exclude(pk=sync.pk).order_by("name")
@@ -52,7 +52,7 @@ def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
     return _show(request, sync, form, form.schedule if form.is_valid() else None)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_token(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Make a new token, shown this once; or take it away."""
     if request.method != "POST":

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.models import Exchange
 from syncadmin.lib import personal
 from syncadmin.lib.shown import short
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.engine.keys import typed_key
 from syncs.models import RejectedRow, Run, Sync
 from syncs.views import run_sent, run_words
@@ -39,7 +39,7 @@ class Spoken:
     answer: str
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.RUN)
 def sync_send_row(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Start a run of one row, changed or not, and go to where its answer will be."""
     typed = request.POST.get("key", "")
@@ -59,7 +59,7 @@ def sync_send_row(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 
 @vary_on_headers("HX-Request")
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_sent_row(request: TeamRequest, sync: Sync, run: UUID) -> HttpResponse:
     """What became of the row, request and answer side by side; looked at again until the run is over."""
     found = get_object_or_404(Run, team=request.team, sync=sync, public_id=run)

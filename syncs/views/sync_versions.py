@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from destinations import registry
 from destinations.shares import usable_by
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration.definition import fillings_in
 from syncs.configuration.export import write
 from syncs.engine.permitted import models_for
@@ -34,7 +34,7 @@ class Line:
     more: int
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_versions(request: TeamRequest, sync: Sync) -> HttpResponse:
     """All versions, the newest first, each with what it changed."""
     before = request.GET.get("before", "")
@@ -59,7 +59,7 @@ def sync_versions(request: TeamRequest, sync: Sync) -> HttpResponse:
     return render(request, "syncs/syncs/versions.html", context)
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_version(request: TeamRequest, sync: Sync, number: int) -> HttpResponse:
     """One version: what it changed, all that it says, and what going back to it would change."""
     version = _version(sync, number)
@@ -90,7 +90,7 @@ def sync_version(request: TeamRequest, sync: Sync, number: int) -> HttpResponse:
     return render(request, "syncs/syncs/version.html", context)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_go_back(request: TeamRequest, sync: Sync, number: int) -> HttpResponse:
     """Put a version into the person's draft, to be looked at and saved: nothing else is written.
 

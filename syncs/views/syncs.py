@@ -14,7 +14,7 @@ from destinations import registry
 from destinations.contract import Mode
 from destinations.shares import usable_by
 from syncadmin.teams import audit
-from syncadmin.teams.access import Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine import attention
 from syncs.engine.permitted import models_for
@@ -55,7 +55,7 @@ class Line:
     next_at: datetime | None
 
 
-@needs(Role.VIEWER)
+@needs(Can.LOOK)
 def syncs(request: TeamRequest) -> HttpResponse:
     """The team's syncs, the newest first, each with how its last run went."""
     found = Sync.objects.filter(team=request.team).select_related("model", "connection")
@@ -113,7 +113,7 @@ def _lines(syncs: list[Sync]) -> list[Line]:
     return lines
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync(request: TeamRequest, sync: Sync) -> HttpResponse:
     """What is sent where, how the last runs went, and what can be done now."""
     return show_sync(request, sync)
@@ -152,17 +152,17 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
     return render(request, "syncs/syncs/sync.html", context)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_pause(request: TeamRequest, sync: Sync) -> HttpResponse:
     return _switch(request, sync, paused=True)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_resume(request: TeamRequest, sync: Sync) -> HttpResponse:
     return _switch(request, sync, paused=False)
 
 
-@of_sync(Role.EDITOR)
+@of_sync(Can.BUILD)
 def sync_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
     """Remove the sync, after asking. What was sent stays at the destination."""
     active = Run.objects.active().filter(sync=sync).first()
