@@ -3,7 +3,7 @@
 `python -m syncs.alerting.wire` reads one line of JSON and writes one for each message that it tried:
 
 ```
-{"address": "slack://…", "seconds": 10, "messages": [{"key", "title", "body", "short", "is_over", "link"}], …}
+{"address": "slack://…", "seconds": 10, "messages": [{"key", "title", "body", "short", "state", "link"}], …}
 {"sent": true, "told": "Slack took it (200)."}
 ```
 
@@ -199,20 +199,23 @@ def main() -> None:
 
 
 def _notify(apprise: Any, plugin: Any, message: dict[str, Any]) -> bool:
-    kind = apprise.NotifyType.SUCCESS if message["is_over"] else apprise.NotifyType.FAILURE
+    types = {"open": "FAILURE", "over": "SUCCESS", "test": "INFO"}
+    kind = apprise.NotifyType[types[message["state"]]]
     if hasattr(plugin, "dedup"):
         plugin.dedup = message["key"]  # PagerDuty: an incident is raised once, and resolved by its own key
     if isinstance(getattr(plugin, "payload_extras", None), dict):
-        state = "over" if message["is_over"] else "open"
-        plugin.payload_extras |= {"alert": message["key"], "state": state, "link": message["link"]}
+        more = {"alert": message["key"], "state": message["state"], "link": message["link"]}
+        plugin.payload_extras |= more
     is_short = 0 < plugin.body_maxlen <= 400
     title, body = ("", message["short"]) if is_short else (message["title"], message["body"])
+    written = apprise.NotifyFormat.TEXT
+    if plugin.notify_format == apprise.NotifyFormat.MARKDOWN:
+        # Not turned into it by apprise: that puts a backslash before each dot, and links lead nowhere.
+        body, written = body.replace("\n", "\n\n"), apprise.NotifyFormat.MARKDOWN
     sender = apprise.Apprise(asset=plugin.asset)
     sender.add(plugin)
     try:
-        return bool(
-            sender.notify(body=body, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
-        )
+        return bool(sender.notify(body=body, title=title, notify_type=kind, body_format=written))
     except Exception:
         return False
 

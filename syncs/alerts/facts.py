@@ -111,6 +111,7 @@ def _syncs(teams: list[int]) -> dict[int, list[SyncFacts]]:
     return by_team
 
 
+_PLACES = frozenset(At)
 _ANNOTATED = ("last", "last_whole", "good_at", "begun_at")
 
 
@@ -122,7 +123,7 @@ def _ended(ids: set[int]) -> dict[int, Ended]:
             row["number"],
             row["finished_at"],
             is_stopped=row["status"] == Run.Status.STOPPED,
-            stopped_at=At(row["stopped_by"]),
+            stopped_at=At(row["stopped_by"]) if row["stopped_by"] in _PLACES else At.SYNC,
             reason=personal.words(row["stop_reason"]),
             read=row["read_count"],
             attention=row["invalid_count"]

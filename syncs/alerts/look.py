@@ -4,12 +4,14 @@ Each alert opens and ends once, however many workers look at once: one open aler
 of the database, its end is a conditional update. Whoever does it writes the messages in the same transaction.
 """
 
+import logging
+import traceback
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +21,8 @@ from syncs.alerting import words
 from syncs.alerting.rules import Facts, Trouble, troubles
 from syncs.alerts import facts
 from syncs.models import Alert, AlertMessage, AlertRule, AlertTarget
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500  # rows that a write deletes
 _PAGES = {"run": "run", "sync": "sync", "source": "source", "connection": "connection"}
@@ -36,7 +40,13 @@ def look(now: datetime | None = None, teams: Iterable[int] | None = None) -> int
     found = facts.read(now, teams, known)
     written = 0
     for team in found.keys() | known.keys():
-        written += _of_team(team, found.get(team), known.get(team, {}), now)
+        try:
+            written += _of_team(team, found.get(team), known.get(team, {}), now)
+        except DatabaseError:
+            raise
+        except Exception as fault:  # of ours: the other teams are told all the same
+            where = "".join(traceback.format_tb(fault.__traceback__))
+            log.error("alerts of team %s: %s\n%s", team, type(fault).__name__, where)
     return written
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -50,16 +50,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message as it goes out. `key` stays the same when it goes twice, and when it is over."""
+    """A message as it goes out. `key` stays the same when it goes twice, and when it is over.
+
+    `state` is "open", "over" or "test".
+    """
 
     key: str
     words: words.Message
     link: str
-    is_over: bool
+    state: str
 
     def as_json(self) -> dict[str, Any]:
         said = {"title": self.words.title, "body": self.words.body, "short": self.words.short}
-        return {"key": self.key, "link": self.link, "is_over": self.is_over, **said}
+        return {"key": self.key, "link": self.link, "state": self.state, **said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,10 @@ def send_test(target: AlertTarget, by: str) -> Result:
         status=AlertMessage.Status.GIVEN_UP,  # a test is not tried again
         created_at=timezone.now(),
     )
-    result = _carry(Errand(target, uuid4(), [_out(kept)], [[kept]], *_way(target)))[0]
+    out = [_out(kept)]
+    if target.kind == TargetKind.PAGERDUTY:  # an incident that somebody would have to close
+        out.append(replace(out[0], state="over"))
+    result = _carry(Errand(target, uuid4(), out, [[kept]], *_way(target)))[-1]
     result = Result(result.sent, result.told.removesuffix(" It is tried again."))
     AlertMessage.objects.filter(pk=kept.pk).update(
         status=AlertMessage.Status.SENT if result.sent else AlertMessage.Status.GIVEN_UP,
@@ -159,9 +165,9 @@ def _errand(target: AlertTarget, token: UUID) -> Errand:
     elif len(waiting) > SINGLY:
         link = link_to(target.team)
         each = [words.Message(one.title, one.body, one.short) for one in waiting]
-        is_over = all(one.sort == AlertMessage.Sort.OVER for one in waiting)
+        state = "over" if all(one.sort == AlertMessage.Sort.OVER for one in waiting) else "open"
         whole = words.several(each, target.team.name, link)
-        out = Outgoing(str(waiting[0].public_id), whole, link, is_over=is_over)
+        out = Outgoing(str(waiting[0].public_id), whole, link, state)
         return Errand(target, token, [out], [waiting], *_way(target))
     return Errand(target, token, [_out(one) for one in waiting], [[one] for one in waiting], *_way(target))
 
@@ -182,10 +188,17 @@ def _way(target: AlertTarget) -> tuple[Secret, tuple[str, ...], str]:
         return Secret(""), (), str(error)
 
 
+_STATES: dict[str, str] = {
+    AlertMessage.Sort.OPENED: "open",
+    AlertMessage.Sort.OVER: "over",
+    AlertMessage.Sort.TEST: "test",
+}
+
+
 def _out(message: AlertMessage) -> Outgoing:
     key = message.alert.public_id if message.alert is not None else message.public_id
     whole = words.Message(message.title, message.body, message.short)
-    return Outgoing(str(key), whole, message.link, is_over=message.sort == AlertMessage.Sort.OVER)
+    return Outgoing(str(key), whole, message.link, _STATES[message.sort])
 
 
 def _settle(errand: Errand, results: Sequence[Result], now: datetime) -> int:
