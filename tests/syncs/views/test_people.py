@@ -210,7 +210,7 @@ def test_send_now_sends_the_row_and_the_page_tells_what_became_of_it(as_alice: C
     assert send(as_alice, page, world.sync, "5")["Location"] == sent["Location"]  # pressed twice
     finish_here(run)
     done = as_alice.get(sent["Location"], headers={"HX-Request": "true"})
-    assert "Run #2 of leads: It arrived: Qualified took the record." in text(done)
+    assert "It arrived: Qualified took the record." in text(done)
     assert "It arrived in Qualified" in text(done) and 'hx-get="' not in done.content.decode()
 
 
