@@ -60,6 +60,17 @@ def test_a_storm_passes(make_world: Callable[..., World]) -> None:
 
 
 @long_form
+def test_a_destination_that_lies_is_believed_only_where_it_proves(make_world: Callable[..., World]) -> None:
+    world = make_world(rows=people.people(100, 4), batch_size=10)
+    lies = {"strange_results": 0.4, "more_results": 0.3, "missing_results": 0.2}
+    world.stand_in.faults(rates=lies, latency=[0, 0.3])
+    world.run(seconds=400)
+    make_calm(world)
+    assert_truth(world)
+    assert_quiet(world)
+
+
+@long_form
 def test_answers_that_nobody_waits_for_do_no_harm(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(60, 5), batch_size=10, pace=f"{QUICK}\ntimeout_seconds: 1")
     world.stand_in.faults(rates={"slow": 0.3}, slow_seconds=2)
