@@ -128,6 +128,9 @@ class SignIn(LoginView):
 
     authentication_form = SignInForm
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(nobody_yet=not User.objects.exists(), **kwargs)
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         place = throttle.public_place(request)
         time = throttle.until(Kind.SIGN_IN, place) if place else None

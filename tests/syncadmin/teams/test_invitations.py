@@ -1,7 +1,9 @@
 """Invitations: sent, shown, expired, taken back, accepted by the right person; and the first owner."""
 
+import io
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.core import mail
@@ -10,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from syncadmin.management.commands import up
 from syncadmin.teams import setting_up
 from syncadmin.teams.models import (
     AuditEntry,
@@ -280,6 +283,32 @@ def test_the_first_owner_is_made_in_the_browser_once(client, db):
     for again in (Client().get(page), Client().post(page, FIRST | {"email": "eve@example.com"})):
         assert again.status_code == 404
     assert User.objects.count() == Team.objects.count() == 1
+
+
+def test_where_there_is_nobody_the_page_to_sign_in_says_how_to_begin(client, db):
+    words = "There is nobody yet who could sign in."
+    assert words in client.get(reverse("login")).text
+    User.objects.create_user("alice@example.com", "correct horse")
+    assert words not in client.get(reverse("login")).text
+
+
+@pytest.mark.parametrize(
+    ("behind_tls", "begins"),
+    [(False, "http://127.0.0.1:8000/setup/"), (True, "https://sync.example.com/setup/")],
+)
+def test_what_starts_the_program_prints_the_link_while_there_is_nobody(
+    client, db, settings, behind_tls, begins
+):
+    settings.BEHIND_TLS, settings.ALLOWED_HOSTS = behind_tls, ["sync.example.com"]
+    said = io.StringIO()
+    up.Command(stdout=said, stderr=said)._greet("127.0.0.1", 8000, setting_up.make_token())
+    where = said.getvalue().split()[-1]
+    assert where.startswith(begins)
+    assert client.get(urlsplit(where).path, headers={"Host": "sync.example.com"}).status_code == 200
+    User.objects.create_user("alice@example.com", "correct horse")
+    quiet = io.StringIO()
+    up.Command(stdout=quiet)._greet("127.0.0.1", 8000, setting_up.make_token())
+    assert "setup" not in quiet.getvalue()
 
 
 def test_of_two_who_set_up_with_links_of_two_machines_the_first_wins(client, db):
