@@ -48,4 +48,6 @@ def _told(run: Run) -> dict[str, object]:
         told["at_most"] = run.limit
     if run.keys is not None:
         told["rows"] = len(run.keys)
+    elif run.open_rows is not None:
+        told["rows"] = "what needs attention"
     return told
