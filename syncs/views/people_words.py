@@ -169,7 +169,8 @@ def _gone(standing: Standing) -> str:
     if failed is None:
         return "It was never sent."
     was = "held it back" if failed.stage == RejectedRow.Stage.HELD_BACK else "stopped it for its data"
-    since = f"run #{last.number}" if last is not None else "a later run"
+    is_later = last is not None and last.number > failed.run.number
+    since = f"run #{last.number}" if last is not None and is_later else "a later run"
     return (
         f"It was never sent: run #{failed.run.number} {was} on {when(failed.created_at)}, and {since} "
         "did not meet it any more."
