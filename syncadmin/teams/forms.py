@@ -24,7 +24,7 @@ REGIONS = (
     *("Australia", "Europe", "Indian", "Pacific"),
 )
 MAILER = "e-mail"  # the name of the threads that send
-WHAT_IS_GOOD = "At least 8 characters. Not only digits, not a common password, and nothing like your name."
+WHAT_IS_GOOD = "At least 12 characters. Not only digits, not a common password, and nothing like your name."
 
 
 class SignInForm(AuthenticationForm):

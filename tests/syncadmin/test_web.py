@@ -32,6 +32,7 @@ def test_production_keeps_cookies_to_https_and_pages_to_itself(tmp_path: Path) -
     assert found["SECURE_HSTS_SECONDS"] >= 31_536_000
     assert found["SECURE_HSTS_INCLUDE_SUBDOMAINS"] is True
     assert found["X_FRAME_OPTIONS"] == "DENY"
+    assert (found["SESSION_COOKIE_NAME"], found.get("SESSION_COOKIE_PATH", "/")) == ("__Host-sessionid", "/")
     assert found["DEBUG"] is False
 
 

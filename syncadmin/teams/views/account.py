@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from syncadmin.lib.client import address_of
-from syncadmin.teams import throttle
+from syncadmin.teams import password_news, throttle
 from syncadmin.teams.audit import Action, Actor
 from syncadmin.teams.forms import (
     ForgottenPasswordForm,
@@ -174,7 +174,9 @@ class ChangePassword(PasswordChangeView):
         messages.success(self.request, "Your password is changed. Everywhere else you are signed out.")
         with transaction.atomic():
             record_for_person(self.request, cast(User, self.request.user), Action.PASSWORD_CHANGED)
-            return super().form_valid(form)
+            response = super().form_valid(form)
+        password_news.tell(self.request, cast(User, self.request.user))
+        return response
 
 
 class ForgotPassword(PasswordResetView):
@@ -220,7 +222,9 @@ class SetPassword(PasswordResetConfirmView):
         throttle.unlock(person.email)
         with transaction.atomic():
             record_for_person(who, person, Action.PASSWORD_CHANGED, after={"by": "a link sent by e-mail"})
-            return super().form_valid(form)
+            response = super().form_valid(form)
+        password_news.tell(self.request, person)
+        return response
 
 
 class SignInFirst(LoginRequiredMiddleware):
