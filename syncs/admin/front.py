@@ -15,8 +15,10 @@ from syncs.admin.definitions import HEALTH as SOURCE_HEALTH
 from syncs.admin.runs import status_tag
 from syncs.admin.scopes import NEED_ATTENTION
 from syncs.models import RejectedRow, Run, Source, WorkerBeat
+from syncs.views.run_approval import reasons
 
 SHOWN = 10
+NEEDY = [Run.Status.ATTENTION, Run.Status.STOPPED, Run.Status.APPROVAL]
 LOOKED_AT = 20_000  # of the newest runs
 ENTRIES = 12
 
@@ -46,7 +48,7 @@ def _failed(rows_too: bool) -> list[dict[str, Any]]:
     """The newest runs that left rows to somebody, or stopped."""
     newest = Run.objects.aggregate(newest=Max("pk"))["newest"] or 0
     found = (
-        Run.objects.filter(pk__gt=newest - LOOKED_AT, status__in=[Run.Status.ATTENTION, Run.Status.STOPPED])
+        Run.objects.filter(pk__gt=newest - LOOKED_AT, status__in=NEEDY)
         .select_related("sync", "team")
         .order_by("-pk")
     )
@@ -57,12 +59,12 @@ def _failed(rows_too: bool) -> list[dict[str, Any]]:
             "address": page_of(run),
             "team": run.team.name,
             "status": status_tag(run.status),
-            "why": short(personal.words(run.stop_reason)),
+            "why": short(personal.words(run.stop_reason) or " ".join(reasons(run))),
             "count": f"{run.attention_count:,}",
             "rows": list_of(RejectedRow, run=run.public_id, stage=NEED_ATTENTION)
             if rows_too and run.attention_count
             else "",
-            "at": moment(run.finished_at),
+            "at": moment(run.finished_at or run.planned_at),
         }
         for run in found[:SHOWN]
     ]

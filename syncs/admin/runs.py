@@ -23,6 +23,7 @@ from syncs.engine.catalogue import title_of
 from syncs.engine.run import cancel
 from syncs.models import Batch, RejectedRow, Run, Sync
 from syncs.views import told
+from syncs.views.run_approval import reasons
 
 MOST_PROBLEMS = 30
 SHOWN_KEYS = 20
@@ -97,7 +98,7 @@ class RunAdmin(HistoryAdmin):
     fieldsets = (
         (
             "What happened",
-            {"fields": ("of_sync", "of_team", "status_label", "stopped", "waits", "noticed", "kind")},
+            {"fields": ("of_sync", "of_team", "status_label", "held", "stopped", "waits", "noticed", "kind")},
         ),
         ("Rows", {"fields": ("counts",)}),
         ("Times", {"fields": ("created", "started", "planned", "finished", "took", "cancel_requested")}),
@@ -111,7 +112,7 @@ class RunAdmin(HistoryAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        return super().get_queryset(request).select_related("sync", "team", "started_by")
+        return super().get_queryset(request).select_related("sync", "team", "started_by", "decided_by")
 
     def search(self, queryset: QuerySet[Run], term: str) -> QuerySet[Run]:
         if public_id := as_uuid(term):
@@ -183,6 +184,14 @@ class RunAdmin(HistoryAdmin):
     @admin.display(description="Why it stopped")
     def stopped(self, run: Run) -> str:
         return personal.words(run.stop_reason) or NOTHING
+
+    @admin.display(description="Approval")
+    def held(self, run: Run) -> str:
+        told = reasons(run)
+        if run.decision:
+            by = f" by {run.decided_by}" if run.decided_by else ""
+            told.append(f"{run.get_decision_display()}{by}.")
+        return " ".join(told) or NOTHING
 
     @admin.display(description="Waits for")
     def waits(self, run: Run) -> str:

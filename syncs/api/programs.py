@@ -68,7 +68,10 @@ def start_run(request: HttpRequest, caller: Caller, sync: Sync) -> JsonResponse:
             run = start(sync, trigger=Run.Trigger.CALL)
             audit.record(caller.actor, caller.team, Action.RUN_STARTED, _subject(run))
     except AlreadyRunning as error:
-        return refused(409, "The sync is running already.", run=str(error.run.public_id))
+        words = "The sync is running already."
+        if error.run.waits_for_approval:
+            words = "A run of the sync waits for approval. An admin of the team must look at it."
+        return refused(409, words, run=str(error.run.public_id))
     except Paused:
         return refused(409, "The sync is paused. An editor of the team must resume it.")
     return JsonResponse(counts(run), status=202)

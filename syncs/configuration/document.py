@@ -21,6 +21,7 @@ syncs:
       last_synced: {variable: run_started_at}
       phone: {column: tel, steps: [trim, {phone: DE}], empty: clear}
     schedule: {daily: "07:30", zone: Europe/Berlin}    # or manual; see syncs/schedule.py
+    brakes: {changes: {percent: 60, least: 1000}, new: false}    # or true, false; see engine/brakes.py
     guards:                                   # which rows are held back: see engine/guard_kinds.py
       - send_only: {all: [{column: country, in: [DE, AT]}, {column: age, greater_than: 17}]}
       - {personal_emails: {field: email}}     # and disposable_emails, blocked_domains, email_syntax
@@ -32,8 +33,8 @@ syncs:
 ```
 
 A document says all about what it names, down to the mapping, except for secrets, the account's own
-limits, `schedule` and switches such as `paused`: what it leaves out of those stays as it is. It never
-removes what it does not name.
+limits, `schedule`, `brakes` and switches such as `paused`: what it leaves out of those stays as it is. It
+never removes what it does not name.
 """
 
 from collections.abc import Mapping
@@ -48,6 +49,8 @@ from syncs.configuration.guard_reading import Wanted, read_guards, read_mail_dom
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
+from syncs.engine.brakes import BrakesWrong, as_stored
+from syncs.engine.brakes import read as read_brakes
 from syncs.schedule import BY_HAND, MANUAL, Schedule, ScheduleWrong, read
 
 FILLERS = ("column", "first_of", "template", "value", "variable")
@@ -117,8 +120,8 @@ class ConnectionPart(Part):
 class SyncPart(Part):
     """`draft.mode` and `draft.upsert_key` are empty where the document leaves them to the default.
 
-    `keep_records`, `paused` and `schedule` are None where it says nothing. `is_whole`: nothing in it was
-    unreadable.
+    `keep_records`, `paused`, `schedule` and `brakes` (as they are stored) are None where it says nothing.
+    `is_whole`: nothing in it was unreadable.
     """
 
     model: str | None
@@ -129,6 +132,7 @@ class SyncPart(Part):
     is_whole: bool
     guards: Wanted = field(default_factory=Wanted)
     schedule: Schedule | None = None
+    brakes: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +304,13 @@ def _sync(name: str, part: Section) -> SyncPart:
     lines = _lines(part)
     mapping = part.section("mapping", f"the mapping of {part.called}", required=True)
     fillings = _mapping(mapping, lines) if mapping is not None else ()
-    schedule = _schedule(part)
+    schedule, brakes = _schedule(part), _brakes(part)
     guards = read_guards(part.tree("guards"), part.called, part.problems, lines)
     part.close()
     draft = Draft(object_key or "", mode or "", upsert_key or "", fillings)
     is_whole = len(part.problems) == before
     switches = (keep_records, paused, is_whole)
-    return SyncPart(name, part.line, lines, model, connection, draft, *switches, guards, schedule)
+    return SyncPart(name, part.line, lines, model, connection, draft, *switches, guards, schedule, brakes)
 
 
 def _schedule(part: Section) -> Schedule | None:
@@ -324,6 +328,32 @@ def _schedule(part: Section) -> Schedule | None:
         at = tree.entries.get(wrong.part) if isinstance(tree, Block) else None
         part.wrong(at.line if at else tree.line, f"`schedule` of {part.called}: {wrong}")
     return None
+
+
+def _brakes(part: Section) -> Mapping[str, JSON] | None:
+    tree = part.tree("brakes")
+    if tree is None or is_broken(tree):
+        return None
+    told = _switched(plain(tree))
+    try:
+        return as_stored(read_brakes(told))
+    except BrakesWrong as wrong:
+        line = tree.line
+        for name in wrong.part:
+            entry = tree.entries.get(name) if isinstance(tree, Block) else None
+            if entry is None:
+                break
+            line, tree = entry.line, entry.value
+        part.wrong(line, f"`brakes` of {part.called}: {wrong}")
+    return None
+
+
+def _switched(told: JSON) -> JSON:
+    """The words that other switches know, too."""
+    if isinstance(told, dict):
+        return {name: _switched(inner) for name, inner in told.items()}
+    words: dict[JSON, bool] = {"on": True, "yes": True, "off": False, "no": False}
+    return words.get(told.lower(), told) if isinstance(told, str) else told
 
 
 def _mapping(mapping: Section, lines: dict[tuple[str, ...], int]) -> tuple[Filling, ...]:

@@ -21,6 +21,7 @@ from syncs.configuration.guard_reading import Guard, Wanted
 from syncs.configuration.guards import differences as guard_differences
 from syncs.configuration.guards import same_guards, stored_guards
 from syncs.engine import permitted
+from syncs.engine.brakes import NONE
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -206,6 +207,7 @@ class SyncGoal:
     keep_records: bool
     paused: bool
     guards: Wanted = field(default_factory=Wanted)
+    brakes: Mapping[str, JSON] = field(default_factory=dict)
 
     @cached_property
     def guards_before(self) -> tuple[Guard, ...]:
@@ -279,6 +281,8 @@ class SyncGoal:
             fields = f"{number} field{'' if number == 1 else 's'} mapped"
             if count := len(self.guards.guards):
                 fields += f", {count} guard{'' if count == 1 else 's'}"
+            if self.brakes:
+                fields += ", brakes of its own"
             if self.part.schedule is not None:
                 fields += f", {self.part.schedule}"
             where = f"{self.connection.adapter.label} {self.draft.object}"
@@ -296,9 +300,17 @@ class SyncGoal:
             *differences(*self._target),
             *switches,
             *differences(*rhythms),
+            *differences({"brakes": brakes_told(self.existing.brakes)}, {"brakes": brakes_told(self.brakes)}),
             *mapping_differences(self.before, self.draft.mapping),
             *guard_differences(self.guards_before, self.guards.guards),
         ]
+
+
+def brakes_told(brakes: Mapping[str, JSON]) -> JSON:
+    """A sync's brakes as a document has them."""
+    if not brakes:
+        return "as by default"
+    return "off" if brakes == NONE else dict(brakes)
 
 
 def why_new_generation(**causes: bool) -> str:

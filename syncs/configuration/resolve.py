@@ -243,6 +243,7 @@ class Resolver:
             keep_records=now.keep_records if part.keep_records is None else part.keep_records,
             paused=now.paused if part.paused is None else part.paused,
             guards=part.guards,
+            brakes=now.brakes if part.brakes is None else part.brakes,
         )
 
     def _are_guards_sound(self, part: SyncPart) -> bool:

@@ -205,6 +205,7 @@ def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Con
     sync.name, sync.model, sync.connection = goal.name, model, connection
     sync.object_key, sync.mode, sync.upsert_key = goal.draft.object, goal.draft.mode, goal.draft.upsert_key
     sync.keep_records, sync.paused = goal.keep_records, goal.paused
+    sync.brakes = dict(goal.brakes)
     if goal.existing is None:
         sync.save()
     else:
@@ -236,5 +237,6 @@ _COLUMNS = [
     "upsert_key",
     "keep_records",
     "paused",
+    "brakes",
     "updated_at",
 ]

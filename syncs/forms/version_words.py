@@ -25,8 +25,9 @@ SETTINGS = {
     "keep_records": "Values last sent",
     "schedule": "Schedule",
     "guards": "Guards",
+    "brakes": "Brakes",
 }
-ELSEWHERE = ("schedule", "guards")  # have pages of their own: a draft does not hold them
+ELSEWHERE = ("schedule", "guards", "brakes")  # have pages of their own: a draft does not hold them
 MOST_PAIRS = 3  # of a value map, told one by one
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -86,6 +87,8 @@ def _setting(key: str, was: JSON, shall: JSON) -> Iterator[str]:
         yield f"{_mode(shall)} instead of {_mode(was)}"
     elif key == "guards":
         yield from _guards(was or (), shall or ())
+    elif key == "brakes":
+        yield f"{_brakes(shall)} instead of {_brakes(was)}"
     elif key == "schedule":
         yield f"{_schedule(shall)} instead of {_schedule(was)}"
     elif isinstance(was, dict | None) and isinstance(shall, dict | None):
@@ -109,6 +112,12 @@ def _guards(was: Sequence[Guard], shall: Sequence[Guard]) -> list[str]:
         return [line.removeprefix("guards: ") for line in guards.differences(was, shall)]
     except LookupError:  # of another version of Syncadmin
         return ["changed"]
+
+
+def _brakes(value: JSON) -> str:
+    if value is False:
+        return "all are off"
+    return f"with limits of its own ({_brief(value)})" if value else "as by default"
 
 
 def _schedule(value: JSON) -> str:

@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from syncs.views import reasons, run_diff, run_diff_there, run_find, run_requests, run_rows, runs
+from syncs.views import (
+    reasons,
+    run_approval,
+    run_diff,
+    run_diff_there,
+    run_find,
+    run_requests,
+    run_rows,
+    runs,
+)
 
 urlpatterns = [
     path("", runs.runs, name="runs"),
     path("reasons/", reasons.reasons, name="reasons"),
     path("<uuid:run>/", runs.run, name="run"),
+    path("<uuid:run>/decide/", run_approval.decide, name="run_decide"),
     path("<uuid:run>/cancel/", runs.cancel, name="run_cancel"),
     path("<uuid:run>/send-again/", runs.send_again, name="run_retry"),
     path("<uuid:run>/changes/", run_diff.run_diff, name="run_diff"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from destinations.models import Connection
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.models import Kept, QueryModel, Run, Source, Sync, WorkerBeat
-from syncs.views import periods, removed, request_chart, run_chart, sync_health
+from syncs.views import periods, removed, request_chart, run_approval, run_chart, sync_health
 from syncs.views.run_words import NO_WORKER
 
 SHOWN_RUNS = 8
@@ -45,6 +45,7 @@ def overview(request: TeamRequest) -> HttpResponse:
     connections = list(
         Connection.objects.filter(team=request.team).select_related("account").order_by("name")
     )
+    waiting = sync_health.waiting(request.team) if sync_count else []
     counted = run_chart.of_runs(request.team, period) if sync_count else None
     return render(
         request,
@@ -62,6 +63,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "uses": request_chart.of_team(connections, periods.asked(request.GET, now, whole_hours=True)),
             "troubled_connections": [one for one in connections if one.health == Connection.Health.ATTENTION],
             "stopped": sync_health.stopped(request.team) if sync_count else [],
+            "waiting": [(run, " ".join(run_approval.reasons(run))) for run in waiting],
             "open_rows": sync_health.open_rows(request.team) if sync_count else [],
             "sync_count": sync_count,
             "trouble": NO_WORKER if sync_count and not WorkerBeat.objects.are_alive() else None,

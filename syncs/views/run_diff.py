@@ -1,4 +1,5 @@
-"""What a dry run would change: its totals, what would hurt, field by field, row by row, and as a file."""
+"""What a dry run would change, or a run that waits for approval: its totals, what would hurt, field by
+field, row by row, and as a file."""
 
 import csv
 import re
@@ -19,6 +20,7 @@ from destinations.contract import Field
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
 from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine.braking import mark_of
 from syncs.engine.diff import (
     ALONG,
     BLANK,
@@ -37,7 +39,7 @@ from syncs.engine.diff import (
 from syncs.engine.harm import Facts, Harm, harms
 from syncs.engine.scheduling import is_first
 from syncs.models import Batch, Run
-from syncs.views import diff_lines, diff_words, run_words
+from syncs.views import diff_lines, diff_words, run_approval, run_words
 from syncs.views.diff_lines import Asked, Line
 from syncs.views.diff_words import Shown
 from syncs.views.run_csv import cell
@@ -77,9 +79,10 @@ class OfRow:
 @vary_on_headers("HX-Request")
 @needs(Can.LOOK)
 def run_diff(request: TeamRequest, run: UUID) -> HttpResponse:
-    """What the dry run would change. While it goes on, the page asks for its moving part."""
+    """What a dry run would change, or one that waits for approval. While it goes on, the page asks for its
+    moving part."""
     found = find(request, run)
-    if not found.dry_run:
+    if not found.dry_run and found.diff is None:
         return redirect("run", request.team.slug, found.public_id)
     place = run_words.place_of(found)
     shown: dict[str, Any] = {
@@ -89,11 +92,12 @@ def run_diff(request: TeamRequest, run: UUID) -> HttpResponse:
         "sentence": run_words.sentence(found, place),
         "trouble": run_words.trouble_of(found),
     }
+    shown["waiting"] = run_approval.waiting(request, found)
     if getattr(request, "htmx", False):
         if found.is_over:
             return HttpResponseClientRefresh()
         return render(request, "syncs/runs/_diff_live.html", shown)
-    if found.is_over and found.diff is not None:
+    if found.diff is not None and (found.is_over or not found.dry_run):
         shown |= _compared(request, found)
     return render(request, "syncs/runs/diff.html", shown)
 
@@ -109,7 +113,8 @@ def _compared(request: TeamRequest, run: Run) -> dict[str, Any]:
     of_any = Run.objects.filter(sync=run.sync_id, number__gt=run.number, dry_run=False)
     later = of_any.order_by("-pk").only("number", "public_id").first()
     is_as_now = run.created_at >= max(run.sync.updated_at, run.sync.model.updated_at)
-    may_send = request.may_edit and not run.sync.paused and is_as_now and later is None
+    is_as_now = is_as_now if run.dry_run or not run.brakes else run.brakes["mark"] == mark_of(run.sync)
+    may_send = run.dry_run and request.may_edit and not run.sync.paused and is_as_now and later is None
     return {
         "summary": summary,
         "facts": facts,
@@ -132,7 +137,8 @@ def _compared(request: TeamRequest, run: Run) -> dict[str, Any]:
         "along_count": summary.count(ALONG),
         "newer": text_of(page.newer),
         "older": text_of(page.older),
-        "later": later,
+        "later": later if run.dry_run else None,
+        "names_left": run_approval.names_left(run),
         "is_as_now": is_as_now,
         "is_first": is_first(run.sync),
         "may_send": may_send and not (run.limit or run.keys or run.full),
@@ -252,7 +258,7 @@ def can_be_read(run: Run) -> bool:
 def run_diff_csv(request: TeamRequest, run: UUID) -> HttpResponseBase:
     """The changes that are asked for, a line each, written while they are read."""
     found = find(request, run)
-    if not found.dry_run or found.diff is None:
+    if found.diff is None:
         return redirect("run_diff", request.team.slug, found.public_id)
     audit.record(
         request,

@@ -52,7 +52,7 @@ class Seen:
 def run_diff_there(request: TeamRequest, run: UUID) -> HttpResponse:
     """Ask the destination for a few of the rows, and show in what they are not as they were last sent."""
     dry_run = find(request, run)
-    if not dry_run.dry_run or dry_run.diff is None or not can_be_read(dry_run):
+    if dry_run.diff is None or not can_be_read(dry_run):
         raise Http404
     if request.method != "POST":
         return redirect("run_diff", request.team.slug, dry_run.public_id)

@@ -20,7 +20,7 @@ from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine.catalogue import look_up, title_of
 from syncs.models import Kept, RejectedRow, Run
-from syncs.views import run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
+from syncs.views import run_approval, run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
 from syncs.views.runs import find, why_not_again
 
 Stage = RejectedRow.Stage
@@ -84,7 +84,7 @@ def tabs(run: Run) -> list[tuple[str, str, int]]:
         every.append(("deferred", "Tried again later", run.deferred_count))
     if run.rekeyed_count:
         every.append(("left_behind", "Left behind", run.rekeyed_count))
-    if run.left_count and run.dry_run:
+    if run.left_count and run_approval.names_left(run):
         every.append(("left", "Left the model", run.left_count))
     return every
 
@@ -222,7 +222,7 @@ def planned_row(request: TeamRequest, run: UUID, batch: int, position: int) -> H
         "sent": sent,
         "place": run_words.place_of(found),
         "values": values_of(sent.values),
-        "changes": run_diff.changes_of(found, carrier, position) if found.dry_run else (),
+        "changes": run_diff.changes_of(found, carrier, position) if found.diff is not None else (),
         "carried": carried,
         "keep_days": settings.EXCHANGES_KEEP_DAYS,
         "removed_until": Kept.objects.removed_until(Kept.Kind.REQUESTS),

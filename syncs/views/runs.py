@@ -19,7 +19,7 @@ from syncs.engine import run_audit
 from syncs.forms.runs import ROWS, RunFilter, SendAgainForm
 from syncs.models import Kept, RejectedRow, Run
 from syncs.models.rejected_row import RejectedRowQuerySet
-from syncs.views import asked_again, removed, run_cost, run_groups, run_words
+from syncs.views import asked_again, removed, run_approval, run_cost, run_groups, run_words
 
 Stage = RejectedRow.Stage
 
@@ -28,13 +28,15 @@ SHOWN_KEYS = 20
 
 def runs_of(request: TeamRequest) -> QuerySet[Run]:
     """The team's runs with what pages say of them."""
-    runs = Run.objects.filter(team=request.team).defer("keys", "notes", "diff")
+    runs = Run.objects.filter(team=request.team).defer("keys", "notes", "diff", "brakes", "approved")
     return runs.select_related("sync")
 
 
 def find(request: TeamRequest, public_id: UUID) -> Run:
     """The team's run, with its sync and who started it, or 404."""
-    found = Run.objects.select_related("sync__model", "sync__connection__account", "started_by")
+    found = Run.objects.select_related(
+        "sync__model__source", "sync__connection__account", "started_by", "decided_by"
+    )
     return get_object_or_404(found, team=request.team, public_id=public_id)
 
 
@@ -65,8 +67,9 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "trouble": run_words.trouble_of(found),
         "budget": run_cost.use_words(found),
     }
+    shown["seen"] = run_approval.seen(found)
     if getattr(request, "htmx", False):
-        if found.is_over:
+        if found.is_over or request.GET.get("seen", "") != shown["seen"]:
             return HttpResponseClientRefresh()
         return render(request, "syncs/runs/_live.html", shown)
     groups = run_groups.with_examples(run_groups.of_run(found, Stage.values), run_words.adapter_of_run(found))
@@ -77,6 +80,8 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
         "still_open": run_groups.of_run(found, RejectedRow.ATTENTION).filter(is_open=True).count()
         if found.is_over and found.attention_count
         else 0,
+        "waiting": run_approval.waiting(request, found),
+        "held_for": run_approval.reasons(found),
         "shown_keys": [personal.partly(key) for key in (found.keys or [])[:SHOWN_KEYS]],
         "more_keys": max(0, len(found.keys or []) - SHOWN_KEYS),
     }

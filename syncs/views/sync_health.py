@@ -10,10 +10,12 @@ from syncadmin.teams.models import Team
 from syncs.models import RejectedRow, Run, Sync
 
 GOOD, ATTENTION, STOPPED, UNKNOWN = "good", "attention", "stopped", "unknown"
+WAITING = "waiting"
 # By name: words, the colour of the badge, and the ends of last runs that mean it.
 HEALTHS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     GOOD: ("Healthy", "good", (Run.Status.SUCCEEDED,)),
     ATTENTION: ("Rows need attention", "warn", (Run.Status.ATTENTION,)),
+    WAITING: ("Waits for approval", "warn", (Run.Status.APPROVAL,)),
     STOPPED: ("Stopped", "bad", (Run.Status.STOPPED,)),
     UNKNOWN: ("No finished run", "", ()),  # none, or the last was cancelled
 }
@@ -32,8 +34,10 @@ class Health:
 
 
 def with_last(syncs: QuerySet[Sync]) -> "QuerySet[Any]":
-    """The syncs with their last run that is over and was no try: `last_status`, `last_pk`."""
-    last = Run.objects.filter(sync=OuterRef("pk"), dry_run=False).exclude(status__in=Run.ACTIVE)
+    """The syncs with their last run that is over, or waits for approval, and was no try: `last_status`,
+    `last_pk`."""
+    going = [status for status in Run.ACTIVE if status != Run.Status.APPROVAL]
+    last = Run.objects.filter(sync=OuterRef("pk"), dry_run=False).exclude(status__in=going)
     newest = last.order_by("-number")
     return syncs.annotate(
         last_status=Subquery(newest.values("status")[:1]), last_pk=Subquery(newest.values("pk")[:1])
@@ -67,7 +71,16 @@ def of_team(team: Team) -> list[Health]:
 
 def stopped(team: Team) -> list[Run]:
     """The last runs of syncs that stopped, by the sync's name, at most SHOWN. Two queries."""
-    found = with_last(Sync.objects.filter(team=team)).filter(last_status=Run.Status.STOPPED)
+    return _last_runs(team, Run.Status.STOPPED)
+
+
+def waiting(team: Team) -> list[Run]:
+    """The runs that wait for approval, by the sync's name, at most SHOWN. Two queries."""
+    return _last_runs(team, Run.Status.APPROVAL)
+
+
+def _last_runs(team: Team, status: Run.Status) -> list[Run]:
+    found = with_last(Sync.objects.filter(team=team)).filter(last_status=status)
     pks = found.order_by("name").values_list("last_pk", flat=True)[:SHOWN]
     return list(Run.objects.filter(pk__in=list(pks)).select_related("sync").order_by("sync__name"))
 

@@ -126,7 +126,9 @@ def start_run(request: TeamRequest, sync: Sync, **options: Any) -> Run | None:
         messages.error(request, str(error))
         return None
     except AlreadyRunning as error:
-        messages.warning(request, f"{sync.name} is running already: this is run {error.run.number}.")
+        waits = error.run.waits_for_approval
+        how = "has a run that waits for approval" if waits else "is running already"
+        messages.warning(request, f"{sync.name} {how}: this is run {error.run.number}.")
         return error.run
 
 

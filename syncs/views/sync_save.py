@@ -203,6 +203,7 @@ def _goal(work: Work, rows: list[Row]) -> SyncGoal:
         draft,
         keep_records=keeps,
         paused=paused,
+        brakes=sync.brakes if sync is not None else {},
         guards=Wanted(stored_guards(sync) if sync is not None else ()),
     )
 

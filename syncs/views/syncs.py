@@ -17,13 +17,15 @@ from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine import attention
+from syncs.engine.braking import limits_of
 from syncs.engine.permitted import models_for
 from syncs.engine.scheduling import is_first, said_by, stored_schedule
+from syncs.forms.brakes import in_words as brakes_in_words
 from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import MissedTime, Run, Sync, SyncDraft, SyncSchedule
-from syncs.views import run_chart, sync_health
+from syncs.views import run_approval, run_chart, sync_health
 from syncs.views.alert_facts import of_sync as of_sync_rules
 from syncs.views.overlaps import overlaps_with
 from syncs.views.sync_facts import (
@@ -140,6 +142,8 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "active": next((run for run in runs if not run.is_over), None),
         "is_first": is_first(sync),
         "schedule": said_by(kept),
+        "brakes": brakes_in_words(limits_of(sync)),
+        "held_for": run_approval.reasons(runs[0]) if runs and runs[0].waits_for_approval else [],
         "next_at": kept.next_at if kept is not None else None,
         "missed": MissedTime.objects.filter(sync=sync).select_related("run").order_by("-at")[:SHOWN_RUNS],
         "test_form": test_form or TestForm(primary_key=sync.model.primary_key),
