@@ -44,13 +44,12 @@ from zoneinfo import available_timezones
 
 from destinations.contract import JSON
 from syncs.configuration.alert_reading import Alerts, read_alerts
+from syncs.configuration.brakes import read_brakes
 from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE, Draft, Filling
 from syncs.configuration.guard_reading import Wanted, read_guards, read_mail_domains
 from syncs.configuration.problems import Problem, listed
 from syncs.configuration.section import Section, is_broken, plain
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
-from syncs.engine.brakes import BrakesWrong, as_stored
-from syncs.engine.brakes import read as read_brakes
 from syncs.schedule import BY_HAND, MANUAL, Schedule, ScheduleWrong, read
 
 FILLERS = ("column", "first_of", "template", "value", "variable")
@@ -304,7 +303,7 @@ def _sync(name: str, part: Section) -> SyncPart:
     lines = _lines(part)
     mapping = part.section("mapping", f"the mapping of {part.called}", required=True)
     fillings = _mapping(mapping, lines) if mapping is not None else ()
-    schedule, brakes = _schedule(part), _brakes(part)
+    schedule, brakes = _schedule(part), read_brakes(part)
     guards = read_guards(part.tree("guards"), part.called, part.problems, lines)
     part.close()
     draft = Draft(object_key or "", mode or "", upsert_key or "", fillings)
@@ -328,32 +327,6 @@ def _schedule(part: Section) -> Schedule | None:
         at = tree.entries.get(wrong.part) if isinstance(tree, Block) else None
         part.wrong(at.line if at else tree.line, f"`schedule` of {part.called}: {wrong}")
     return None
-
-
-def _brakes(part: Section) -> Mapping[str, JSON] | None:
-    tree = part.tree("brakes")
-    if tree is None or is_broken(tree):
-        return None
-    told = _switched(plain(tree))
-    try:
-        return as_stored(read_brakes(told))
-    except BrakesWrong as wrong:
-        line = tree.line
-        for name in wrong.part:
-            entry = tree.entries.get(name) if isinstance(tree, Block) else None
-            if entry is None:
-                break
-            line, tree = entry.line, entry.value
-        part.wrong(line, f"`brakes` of {part.called}: {wrong}")
-    return None
-
-
-def _switched(told: JSON) -> JSON:
-    """The words that other switches know, too."""
-    if isinstance(told, dict):
-        return {name: _switched(inner) for name, inner in told.items()}
-    words: dict[JSON, bool] = {"on": True, "yes": True, "off": False, "no": False}
-    return words.get(told.lower(), told) if isinstance(told, str) else told
 
 
 def _mapping(mapping: Section, lines: dict[tuple[str, ...], int]) -> tuple[Filling, ...]:

@@ -14,6 +14,7 @@ from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from destinations.shares import name_for
 from syncadmin.lib.crypto import Secret, UnreadableSecret
+from syncs.configuration.brakes import brakes_told
 from syncs.configuration.checks import Draft, Filling
 from syncs.configuration.differences import differences, mapping_differences, same_fillings
 from syncs.configuration.document import ConnectionPart, ModelPart, SourcePart, SyncPart
@@ -21,7 +22,6 @@ from syncs.configuration.guard_reading import Guard, Wanted
 from syncs.configuration.guards import differences as guard_differences
 from syncs.configuration.guards import same_guards, stored_guards
 from syncs.engine import permitted
-from syncs.engine.brakes import NONE
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -304,13 +304,6 @@ class SyncGoal:
             *mapping_differences(self.before, self.draft.mapping),
             *guard_differences(self.guards_before, self.guards.guards),
         ]
-
-
-def brakes_told(brakes: Mapping[str, JSON]) -> JSON:
-    """A sync's brakes as a document has them."""
-    if not brakes:
-        return "as by default"
-    return "off" if brakes == NONE else dict(brakes)
 
 
 def why_new_generation(**causes: bool) -> str:
