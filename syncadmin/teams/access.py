@@ -38,11 +38,15 @@ class Can(Enum):
 
     LOOK = "Look at syncs, models, sources, destinations and runs, with personal data masked", Role.VIEWER
     SEE_PEOPLE = "See the personal data in runs' rows and requests, and download them", Role.EDITOR
-    BUILD = "Make, change, pause and remove models and syncs, with their schedules and guards", Role.EDITOR
-    RUN = "Start, approve and cancel runs, and send rows again", Role.EDITOR
+    BUILD = (
+        "Make, change, pause and remove models and syncs, with their schedules, guards and brakes",
+        Role.EDITOR,
+    )
+    RUN = "Start and cancel runs, and send rows again", Role.EDITOR
     TEST = "Test a connection, and ask a destination for its fields or rows", Role.EDITOR
     SOURCES = "Add, change and remove sources, with their credentials", Role.ADMIN
     CONNECT = "Add, change and remove connections, with their credentials", Role.ADMIN
+    APPROVE = "Approve runs that a brake holds, or end them without sending", Role.ADMIN
     ALERTS = "Make, change and remove rules of alerts, and send tests", Role.EDITOR
     TARGETS = "Add, change and remove targets of alerts, with their addresses", Role.ADMIN
     MEMBERS = "Invite people, change their roles and remove them, up to the role admin", Role.ADMIN

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from syncadmin.lib.shown import counted
-from syncadmin.teams.access import RANKS, Role, TeamRequest, needs
+from syncadmin.teams.access import Can, TeamRequest, needs
 from syncadmin.teams.models import Membership
 from syncs.engine import approval, run_audit
 from syncs.engine.brakes import OF_LEFT, Shown
@@ -52,8 +52,7 @@ def waiting(request: TeamRequest, run: Run) -> Waiting | None:
 
 def deciders(request: TeamRequest) -> tuple[str, ...]:
     """The addresses of those in the team who may decide."""
-    roles = [role for role in Role if RANKS[role] >= RANKS[Role.ADMIN]]
-    found = Membership.objects.filter(team=request.team, role__in=roles, user__is_active=True)
+    found = Membership.objects.filter(team=request.team, role__in=Can.APPROVE.roles(), user__is_active=True)
     return tuple(found.order_by("user__email").values_list("user__email", flat=True))
 
 
@@ -74,7 +73,7 @@ def seen(run: Run) -> str:
     return str(run.plan_attempt) if run.waits_for_approval else ""
 
 
-@needs(Role.ADMIN)
+@needs(Can.APPROVE)
 def decide(request: TeamRequest, run: UUID) -> HttpResponse:
     """Send what was shown, or end the run."""
     found = get_object_or_404(Run.objects.select_related("sync__team"), team=request.team, public_id=run)
