@@ -48,7 +48,7 @@ from syncs.configuration.brakes import read_brakes
 from syncs.configuration.checks import ATTENTION, CLEAR, DEFAULT, LEAVE, Draft, Filling
 from syncs.configuration.guard_reading import Wanted, read_guards, read_mail_domains
 from syncs.configuration.problems import Problem, listed
-from syncs.configuration.section import Section, is_broken, plain
+from syncs.configuration.section import Section, is_broken, plain, whole
 from syncs.configuration.tree import Block, Listing, Scalar, Tree
 from syncs.schedule import BY_HAND, MANUAL, Schedule, ScheduleWrong, read
 
@@ -233,7 +233,7 @@ def _connection(name: str, part: Section) -> ConnectionPart:
             continue
         if isinstance(tree, Scalar) and tree.is_null:
             limits[key] = None
-        elif (number := _whole(tree, least, most)) is not None:
+        elif (number := whole(tree, least, most)) is not None:
             limits[key] = number
         elif not is_broken(tree):
             part.wrong(tree.line, f"`{key}` of {part.called} must be a whole number from {least} to {most}")
@@ -272,15 +272,6 @@ def _is_window(pair: JSON) -> bool:
         and isinstance(seconds, int | float)
         and 1 <= requests <= MOST_REQUESTS
         and 0 < seconds <= LONGEST_WINDOW
-    )
-
-
-def _whole(tree: Tree, least: int, most: int) -> int | None:
-    text = tree.text.strip() if isinstance(tree, Scalar) else ""
-    return (
-        int(text)
-        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most
-        else None
     )
 
 

@@ -119,6 +119,16 @@ def plain(tree: Tree) -> JSON:
     return {key: plain(entry.value) for key, entry in tree.entries.items()}
 
 
+def whole(tree: Tree, least: int, most: int) -> int | None:
+    """The whole number that the tree is, if it is one from `least` to `most`."""
+    text = tree.text.strip() if isinstance(tree, Scalar) else ""
+    return (
+        int(text)
+        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most
+        else None
+    )
+
+
 def is_broken(tree: Tree) -> bool:
     """Whether a reference in it leads nowhere, which was told already."""
     if isinstance(tree, Scalar):
