@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from syncadmin.teams.access import Role, TeamRequest
+from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration import versions
 from syncs.configuration.guard_save import mark_of
 from syncs.engine.brakes import DEFAULTS, NONE, Limits, as_stored, read
@@ -17,7 +17,7 @@ from syncs.models import Sync
 from syncs.views.sync_facts import of_sync
 
 
-@of_sync(Role.VIEWER)
+@of_sync(Can.LOOK)
 def sync_brakes(request: TeamRequest, sync: Sync) -> HttpResponse:
     """The form; who may not edit looks at it. A run that waits goes on waiting, whatever is saved here."""
     if request.method != "POST":
