@@ -91,7 +91,7 @@ class Chart:
             highest = max(highest, self.limit)
         ceiling = round_up(highest)
         return format_html(
-            '<svg class="chart" width="100%" height="{}" role="img" aria-labelledby="{}-title {}-text" '
+            '<svg class="chart" width="100%" height="{}" role="group" aria-labelledby="{}-title {}-text" '
             'focusable="false"><title id="{}-title">{}</title><desc id="{}-text">{}</desc>{}{}{}{}{}</svg>',
             *(HEIGHT, self.key, self.key, self.key, self.title, self.key, self.description),
             _grid(),
@@ -110,12 +110,13 @@ class Chart:
                 continue
             height = max(LEAST_PART, part.value / ceiling * (BOTTOM - TOP))
             y -= height
+            words = f"{bar.title}: {part.value:,} {series.label.lower()}"
             shape = format_html(
                 '<rect class="chart-{}" x="{}%" y="{}" width="{}%" height="{}"><title>{}</title></rect>',
                 *(series.key, _short(x), _short(y), _short(width), _short(height)),
-                f"{bar.title}: {part.value:,} {series.label.lower()}",
+                words,
             )
-            drawn.append((_linked(shape, part.url),))
+            drawn.append((_linked(shape, part.url, words),))
         return format_html_join("", "{}", drawn)
 
     def _limit_line(self, ceiling: int) -> SafeString:
@@ -181,9 +182,11 @@ def _heights(ceiling: int) -> SafeString:
     return format_html_join("", '<text class="chart-text" x="0" y="{}">{}</text>', words)
 
 
-def _linked(shape: SafeString, url: str) -> SafeString:
+def _linked(shape: SafeString, url: str, words: str) -> SafeString:
     """Not reached by the keyboard: the table has the same links, without a hundred stops on the way."""
-    return format_html('<a href="{}" tabindex="-1">{}</a>', url, shape) if url else shape
+    if not url:
+        return shape
+    return format_html('<a href="{}" tabindex="-1" aria-label="{}">{}</a>', url, words, shape)
 
 
 def _short(number: float) -> str:

@@ -23,7 +23,7 @@ pytestmark = [
 
 LOOKS = ((LARGE, "light"), (SMALL, "dark"))
 NO_PAGE = re.compile(
-    r"\.csv\b|^/admin/.*/(add|delete|history|password)/|^/admin/(admin|auth|django_q|jsi18n|password|r)\b"
+    r"\.(csv|json)\b|^/admin/.*/(add|delete|history|password)/|^/admin/(admin|auth|django_q|jsi18n|password|r)\b"
 )
 GRAVE = ("serious", "critical")
 RUN_AXE = "options => axe.run(document, options).then(found => found.violations)"

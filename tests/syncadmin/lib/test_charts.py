@@ -39,7 +39,7 @@ def test_heights_are_in_proportion_and_what_is_little_can_be_seen():
 def test_it_has_a_title_and_a_text_for_those_who_hear_it_and_no_style_of_its_own():
     svg = chart((1, 0)).svg
     found = ElementTree.fromstring(svg)
-    assert (found.get("role"), found.find("title").text) == ("img", "Rows <by> hour")
+    assert (found.get("role"), found.find("title").text) == ("group", "Rows <by> hour")
     assert found.get("aria-labelledby") == "rows-title rows-text"
     assert "style" not in svg
     assert "script" not in svg
