@@ -60,7 +60,7 @@ def test_every_page_has_its_headers(client: Client, alice: User) -> None:
         assert "default-src 'self'" in headers["Content-Security-Policy"]
 
 
-def test_over_https_browsers_are_told_to_stay_there(client: Client, settings: Settings) -> None:
+def test_over_https_browsers_are_told_to_stay_there(client: Client, db: None, settings: Settings) -> None:
     settings.SECURE_HSTS_SECONDS = 31_536_000
     settings.SECURE_SSL_REDIRECT = True
     assert client.get(LOGIN).status_code == 301
