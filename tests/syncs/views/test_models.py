@@ -318,6 +318,15 @@ def test_bob_looks_and_finds_no_button(client, bob, model):
     assert QueryModel.objects.exists()
 
 
+def test_what_stands_for_a_person_in_a_models_rows_is_shown_to_editors(browser, client, bob, model):
+    address = f"/t/acme/models/{model.public_id}/preview/"
+    assert "@acme.com" in page(browser.get(address))
+    client.force_login(bob)
+    shown = page(client.get(address))
+    assert "@acme.com" not in shown
+    assert "What is in them is shown to editors." in shown
+
+
 def test_an_editor_makes_models(client, bob, source):
     Membership.objects.update(role=Membership.Role.EDITOR)
     client.force_login(bob)
