@@ -165,8 +165,9 @@ def _must_ask_the_provider(request: TeamRequest) -> bool:
 
 
 def _refusal(request: TeamRequest, can: Can) -> str:
+    so_far = "look" if request.role == Role.VIEWER else "do much, but not this"
     return (
-        f"You are {request.role.label.lower()} of {request.team}. This needs the role "
+        f"As {request.role.label.lower()} of {request.team} you may {so_far}. This needs the role "
         f"{can.role.label.lower()}; an owner of the team can give it to you."
     )
 

@@ -10,9 +10,9 @@ from tests.journeys.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
 
-SECTIONS = ("Overview", "Syncs", "Runs", "Models", "Sources", "Destinations")
+SECTIONS = ("Overview", "Syncs", "Runs", "Models", "Sources", "Destinations", "Settings")
 # What Bob may press: it changes what he sees, and nothing else.
-LOOKS = re.compile(r"^(Filter|Search|Refresh|Look at its rows|Download.*|Show.*|Back.*)$")
+LOOKS = re.compile(r"^(Filter|Find|Search|Refresh|Look at its rows|Download.*|Show.*|Back.*)$")
 
 
 def paths_of(visitor: Visitor) -> list[str]:
