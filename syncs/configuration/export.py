@@ -19,7 +19,8 @@ from syncs.configuration.guards import for_document
 from syncs.configuration.mail_domains import export_mail_domains
 from syncs.configuration.tree import escape
 from syncs.engine import permitted
-from syncs.engine.brakes import NONE
+from syncs.engine.brakes import NONE, as_stored
+from syncs.engine.braking import limits_of
 from syncs.engine.scheduling import schedule_of
 from syncs.models import FieldMapping, QueryModel, Source, Sync
 
@@ -171,8 +172,8 @@ def _sync(sync: Sync, *, with_digests: bool = True) -> dict[str, Any]:
     found |= {"paused": True} if sync.paused else {}
     if schedule := schedule_of(sync).as_json():
         found["schedule"] = schedule
-    if sync.brakes:
-        found["brakes"] = False if sync.brakes == NONE else sync.brakes
+    if brakes := as_stored(limits_of(sync)):  # in one order, whatever the database makes of it
+        found["brakes"] = False if brakes == NONE else brakes
     if sync.guards:
         found["guards"] = for_document(sync, with_digests=with_digests)
     return found | {"mapping": {mapping.field: _filling(mapping) for mapping in sync.mappings.all()}}

@@ -26,7 +26,7 @@ def ada(site: Installation, visit: Visit) -> Visitor:
     warehouse.make(site.data_dir / "files" / "demo.duckdb")
     site.tell_sandbox("switches", longest_string=LONGEST_TEXT)
     document = str(settings.BASE_DIR / "syncs" / "demo" / "demo.yaml")
-    for command in (("apply", document), ("run", "companies", "--team", "demo")):
+    for command in (("apply", document), ("run", "companies", "--team", "demo", "--approve")):
         done = site.manage(*command)
         assert done.returncode in {0, 1}, done.stdout + done.stderr
     visitor = visit(viewport=VIEW, color_scheme="light")
