@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 
@@ -159,6 +160,14 @@ class Supervised:
         self.process = self.world.start("up", "--no-web", log=f"up-{self._starts}")
         self._starts += 1
 
+    def _listens(self) -> bool:
+        """Whether it has begun its work: then it hears what it is told."""
+        self.pause(0)
+        beat = self.world.folder / "data" / "run" / "supervisor.json"
+        with contextlib.suppress(OSError, ValueError):
+            return bool(orjson.loads(beat.read_bytes())["pid"] == self.process.pid)
+        return False
+
     def pause(self, seconds: float) -> None:
         """Sleep; note processes that went, and start the supervisor again if it went."""
         time.sleep(seconds)
@@ -220,7 +229,8 @@ class Supervised:
         return members[:1] if what == "pool" else [dice.choice(members[1:] or members)]
 
     def stop(self) -> None:
-        """SIGTERM to the main process alone ends everything, soon."""
+        """SIGTERM to the main process alone ends everything, soon: one that listens already."""
+        wait_until(self._listens, 60, f"the supervisor that was started last\n{self.world.tail()}")
         self.process.terminate()
         assert self.process.wait(40) == 0, self.world.tail()
         wait_until(lambda: not self.world.processes(), 5, "the end of all processes")
