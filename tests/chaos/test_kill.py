@@ -116,6 +116,7 @@ def test_workers_pools_supervisors_and_whole_trees_may_be_killed(
             supervised.strike(dice)
         if world.clock:
             world.clock.catch_up()
+            world.noted("clock")
             world.noted("kill")
         wait_until(supervised.is_over, 300, f"the run's end\n{world.tail()}")
         supervised.stop()
@@ -207,6 +208,7 @@ class Supervised:
         assert clock
         by = (dice.uniform(30, 120), dice.uniform(600, 10_000), -dice.uniform(1, 60), -clock.wrong_by)
         clock.step(dice.choice(by))
+        self.world.noted("clock")
         self.world.noted("kill")
 
     def _put_to_sleep(self, dice: random.Random) -> None:

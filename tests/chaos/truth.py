@@ -7,8 +7,9 @@ minutes, and the queue heals within thirty seconds.
 
 A destination's word counts: one that says "accepted" of what it did not take is believed; answers that name
 strangers, leave rows out or tell of one twice prove nothing. Where the machine's clock is put forward or back
-this holds as well, but for times: what rests goes on by the clock as it is. Where two machines differ by more
-than a lease (45 seconds), calls in flight may count as lost and be sent again, inserts only after looking.
+this holds as well, but for times: what rests goes on by the clock as it is, and a job that took too long by
+it is in doubt, and so goes again with the next run. Where two machines differ by more than a lease (45
+seconds), calls in flight may count as lost and be sent again, inserts only after looking.
 """
 
 import re
