@@ -26,7 +26,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, seconds: int, **run: Any) -> Vigil:
     return vigil
 
 
-@pytest.mark.parametrize("holder", ["", DEAD])
+@pytest.mark.parametrize("holder", ["", DEAD], ids=["nobody", "a dead one"])
 def test_a_run_in_nobodys_hands_is_seen(monkeypatch: pytest.MonkeyPatch, holder: str) -> None:
     ends = NOW + timedelta(seconds=30) if holder else None
     lies_about = watched(monkeypatch, 130, lease_holder=holder, lease_expires_at=ends)
