@@ -100,6 +100,7 @@ def _measure(folder: Path, database: str, rows: int, most_rows: int) -> None:
             "SECRET_KEY": secrets.token_urlsafe(50),
             "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "ALLOWED_HOSTS": "localhost",
+            "ALLOWED_NETWORKS": "127.0.0.0/8",  # the source and the stub are on this machine
         }
         if database == "postgres":
             with psycopg.connect(source, autocommit=True) as connection:
