@@ -18,8 +18,10 @@ To read it, walk the modules in this order:
 4. `staging.py`    … and staged in scratch files
 5. `planning.py`   staged records are compared with the ledger (`comparing.py`): `plan.py` decides,
                    `duplicates.py` finds rows that share a key, `reasons.py` tells people,
-                   `plan_writer.py` writes it down
-   and of a dry run `diff_writer.py` tells what it would change (`diff.py`), `harm.py` what would hurt
+                   `plan_writer.py` writes it down; `braking.py` asks whether it may be sent (`brakes.py`),
+                   and where not, it waits for a person or for its end (`approval.py`)
+   and of a dry run, or one that waits, `diff_writer.py` tells what it would change (`diff.py`), `harm.py`
+   what would hurt
 6. `batches.py`    operations packed, and the form in which they are kept
 7. `deliver.py`    batches (`open_batches.py`) go out as calls (`calls.py`) in threads of their own
                    (`flights.py`), as many as the account allows (`allowance.py`), and come back:
