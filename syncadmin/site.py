@@ -28,7 +28,10 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "destinations.remoteaccount",
         ),
     ),
-    ("Who", ("teams.team", "teams.user", "admin.logentry", "teams.membership", "auth.group")),
+    (
+        "Who",
+        ("teams.team", "teams.user", "admin.logentry", "teams.auditentry", "teams.membership", "auth.group"),
+    ),
     ("The queue", ("django_q.ormq", "django_q.failure", "django_q.success", "django_q.schedule")),
 )
 IN_THE_NAV = {
@@ -41,6 +44,7 @@ IN_THE_NAV = {
 
 NAMES = {
     "admin.logentry": "Who did what",
+    "teams.auditentry": "Audit logs",
     "django_q.ormq": "Tasks that wait",
     "django_q.failure": "Tasks that failed",
 }

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from syncadmin.lib.history import HistoryAdmin
 from syncadmin.lib.shown import link, moment, short
+from syncadmin.teams import audit_words
 from syncadmin.teams.forms import time_zones
 from syncadmin.teams.models import AuditEntry, Membership, Team, User
 
@@ -172,6 +173,43 @@ class LogEntryAdmin(HistoryAdmin):
     def links(self, entry: LogEntry) -> Iterator[tuple[str, str]]:
         if not entry.is_deletion() and (address := entry.get_admin_url()):
             yield "What it is about", address
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(HistoryAdmin):
+    """The audit logs of all teams, and what is of no team: strangers who tried to sign in, deleted teams."""
+
+    heading = "Audit logs"
+    about = "What people did in all teams, and what is of no team. Nobody can change or remove an entry."
+    list_display = ("moment", "team", "who", "what", "kind", "name", "address")
+    list_select_related = ("team",)
+    list_fields: ClassVar = ("at", "team__name", "who", "action", "kind", "name", "address", "public_id")
+    search_fields = ("who",)
+    search_help_text = "The e-mail address of who did it"
+    fieldsets = ((None, {"fields": ("moment", "team", "who", "address", "what", "kind", "name", "changes")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        return super().get_queryset(request).select_related("team")
+
+    def search(self, queryset: QuerySet[AuditEntry], term: str) -> QuerySet[AuditEntry]:
+        return queryset.filter(who=term.strip().lower())
+
+    @admin.display(description="Time")
+    def moment(self, entry: AuditEntry) -> SafeString | str:
+        return moment(entry.at)
+
+    @admin.display(description="What")
+    def what(self, entry: AuditEntry) -> str:
+        return audit_words.action(entry.action)
+
+    @admin.display(description="Before and after")
+    def changes(self, entry: AuditEntry) -> str:
+        return "\n".join(
+            f"{one.name}: {one.before or '–'} → {one.after or '–'}" for one in audit_words.changes(entry)
+        )
+
+    def title(self, entry: AuditEntry) -> str:
+        return f"{entry.who}: {audit_words.action(entry.action)}"
 
 
 def _told(entry: LogEntry) -> str:

@@ -213,3 +213,28 @@ def test_a_person_whose_acts_are_known_is_not_deleted_by_the_staff(staff_client,
     page = reverse("admin:teams_user_delete", args=[alice.pk])
     assert staff_client.post(page, {"post": "yes"}).status_code == 403
     assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_the_staff_see_what_is_of_no_team(staff_client, alice, team):
+    note(
+        alice,
+        team,
+        Action.SOURCE_CHANGED,
+        Subject("source", "<b>"),
+        before={"host": "a"},
+        after={"host": "b"},
+    )
+    Client().post(reverse("login"), {"username": "eve@example.com", "password": "x"})
+    listed = reverse("admin:teams_auditentry_changelist")
+    page = staff_client.get(listed).text
+    assert "eve@example.com" in page
+    assert "Failed to sign in" in page
+    assert "<b>" not in page.split('id="content"')[1]
+    assert "alice@example.com" not in staff_client.get(listed, {"q": "eve@example.com"}).text
+    entry = AuditEntry.objects.get(team=team)
+    one = reverse("admin:teams_auditentry_change", args=[entry.public_id])
+    assert "host: a → b" in staff_client.get(one).text
+    assert staff_client.post(one, {"who": "nobody"}).status_code == 403
+    assert (
+        staff_client.post(reverse("admin:teams_auditentry_delete", args=[entry.public_id])).status_code == 403
+    )
