@@ -22,16 +22,19 @@ from syncadmin.lib.crypto import Secret, Vault
 from syncadmin.management.commands.rotate_keys import sealed_fields
 from syncadmin.teams import audit
 from syncadmin.teams.audit import Action
-from syncadmin.teams.models import Team, User
+from syncadmin.teams.models import SingleSignOn, Team, User
 from syncs.engine import start_tokens
-from syncs.models import Source
+from syncs.models import AlertTarget, Source
 from tests.destinations.wire import answers, listening
 from tests.destinations.wire import http as reply
 from tests.syncs.admin.history import make_sync
 
 SECRETS = {
     name: f"{name}-that-nobody-sees"
-    for name in ("api-key", "password", "access-token", "refresh-token", "client-secret", "typed")
+    for name in (
+        *("api-key", "password", "access-token", "refresh-token", "client-secret", "typed"),
+        *("webhook", "sign-on"),
+    )
 }
 
 
@@ -90,6 +93,12 @@ def test_a_stolen_database_shows_no_secret(client: Client, team: Team, alice: Us
     with listening(*answers(told)) as line:
         connection = connection_of(team, line.url)
         assert connect.check(connection) is None
+    target = AlertTarget(team=team, name="ops", kind="webhook")
+    target.address = Secret(f"jsons://hooks.example.com/{SECRETS['webhook']}")
+    target.save()
+    sign_on = SingleSignOn(team=team, issuer="https://id.example.com", client_id="syncadmin")
+    sign_on.client_secret = Secret(SECRETS["sign-on"])
+    sign_on.save()
     client.force_login(alice)
     typed = {"name": "", "setting-host": "db.example.com", "setting-password": SECRETS["typed"]}
     client.post(reverse("source_add_kind", args=["acme", "postgres"]), typed)
@@ -187,4 +196,6 @@ def test_every_field_that_is_sealed_is_found() -> None:
         ("Connection", "sealed_credentials"),
         ("OAuthToken", "sealed_tokens"),
         ("Source", "sealed_credentials"),
+        ("AlertTarget", "sealed_address"),
+        ("SingleSignOn", "sealed_credentials"),
     } <= found

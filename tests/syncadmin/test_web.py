@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from syncadmin.teams.models import User
 from syncs.engine.pruning import prune
+from syncs.models import Source
 from tests.syncadmin.test_settings import PRODUCTION, load
 
 LOGIN = reverse("login")
@@ -152,6 +153,39 @@ def test_what_is_too_large_is_refused_before_it_is_read(client: Client, db: None
 def test_a_form_of_very_many_fields_is_refused(client: Client, db: None, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
     assert client.post(LOGIN, {f"f{number}": "x" for number in range(101)}).status_code == 400
+
+
+# What people enter to be connected to
+
+
+def test_a_source_at_the_metadata_of_a_cloud_is_refused_at_the_form(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    typed = {"name": "clever", "time_zone": "UTC", "setting-host": "169.254.169.254", "setting-port": "5432"}
+    typed |= {
+        "setting-database": "x",
+        "setting-user": "x",
+        "setting-password": "x",
+        "setting-sslmode": "prefer",
+    }
+    page = client.post(reverse("source_add_kind", args=["acme", "postgres"]), typed)
+    assert "it is never connected to" in page.text
+    assert not Source.objects.exists()
+
+
+def test_a_destination_in_a_private_network_is_refused_with_the_setting_that_would_allow_it(
+    client: Client, alice: User, settings: Settings
+) -> None:
+    settings.ALLOWED_NETWORKS = ()
+    client.force_login(alice)
+    typed = {"name": "clever", "reserve_percent": "20", "connection-api_key": "x"}
+    typed |= {"connection-base_url": "http://127.0.0.1:9", "connection-bulk_style": "unified"}
+    page = client.post(
+        reverse("connection_add", args=["acme", "qualified"]),
+        typed | {"connection-probe_bulk": "always"},
+        follow=True,
+    )
+    assert "No request was sent to Qualified" in page.text
+    assert "ALLOWED_NETWORKS" in page.text
 
 
 # What templates may not hold
