@@ -26,6 +26,7 @@ def delete_team(team: Team, by: audit.By = None) -> None:
 
     Raises StillUsed, with the team and its audit log still there.
     """
+    demand_unused(team)
     try:
         for model in in_order():
             rows = model._base_manager.filter(team=team)
@@ -39,9 +40,21 @@ def delete_team(team: Team, by: audit.By = None) -> None:
             about = audit.Subject("team", team.name, str(team.public_id))
             audit.record(by, None, audit.Action.TEAM_DELETED, about, before={"slug": team.slug})
     except IntegrityError as error:
-        raise StillUsed(
-            f"Another team still uses something of {team}. Take back what is shared, then begin again."
-        ) from error
+        raise StillUsed(_still_used(team)) from error
+
+
+def demand_unused(team: Team) -> None:
+    """Raise StillUsed where something of another team refers to something of this one."""
+    for model in in_order():
+        for field in model._meta.get_fields():
+            if isinstance(field, ForeignKey) and _belongs_to_a_team(field.related_model):  # type: ignore[arg-type]
+                theirs = model._base_manager.filter(**{f"{field.name}__team": team}).exclude(team=team)
+                if theirs.exists():
+                    raise StillUsed(_still_used(team))
+
+
+def _still_used(team: Team) -> str:
+    return f"Another team still uses something of {team}. Take back what is shared, then begin again."
 
 
 def in_order() -> Iterator[type[Model]]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from destinations.models import Connection
-from syncadmin.teams.deleting import StillUsed, delete_team
+from syncadmin.teams.deleting import StillUsed, delete_team, demand_unused
 from syncadmin.teams.models import AuditEntry, Team
 from syncs.management.base import UserCommand, UserError, find_team
 from syncs.models import Run, Source, Sync
@@ -28,6 +28,10 @@ class Command(UserCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         team = find_team(options["team"])
+        try:
+            demand_unused(team)
+        except StillUsed as used:
+            raise UserError(f"{used} Nothing was deleted.") from None
         if not options["yes"]:
             self._ask(team)
         Sync.objects.filter(team=team).update(paused=True)  # nothing new begins meanwhile

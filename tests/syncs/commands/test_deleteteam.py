@@ -67,6 +67,16 @@ def test_while_a_run_goes_on_nothing_is_deleted(alice, team):
     assert AuditEntry.objects.filter(team=team).exists()
 
 
+def test_while_another_team_uses_something_of_it_nothing_is_deleted(alice, charlie, team, other_team):
+    sync = fill(team, alice)
+    theirs = fill(other_team, charlie)
+    Sync.objects.filter(pk=theirs.pk).update(connection=sync.connection)
+    before = contents()
+    with pytest.raises(UserError, match=r"Another team still uses something of Acme.*Nothing was deleted"):
+        delete("acme")
+    assert contents() == before
+
+
 def test_without_a_terminal_it_asks_for_a_word(team):
     with pytest.raises(UserError, match="--yes"):
         call_command("deleteteam", "acme")
