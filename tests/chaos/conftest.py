@@ -27,12 +27,12 @@ DATABASE = DATABASES[os.environ.get("TEST_DATABASE") == "postgres"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole folder starts real processes; the long form may take its time."""
+    """The whole folder starts real processes: on a busy machine these take their time."""
     for item in items:
         if "tests/chaos" in str(item.path):
             item.add_marker(pytest.mark.slow)
-            if SEEDS and not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(900))
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(900 if SEEDS else 400))
 
 
 def new_database(*, template: str = "template0") -> str:

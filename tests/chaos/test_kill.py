@@ -147,7 +147,7 @@ class Supervised:
 
     def __enter__(self) -> "Supervised":
         self._start()
-        wait_until(lambda: len(self.members()) > 1, 30, f"a pool\n{self.world.tail()}")
+        wait_until(lambda: len(self.members()) > 1, 90, f"a pool\n{self.world.tail()}")
         self.vigil.start()
         return self
 
@@ -235,7 +235,7 @@ class Supervised:
         wait_until(self._listens, 60, f"the supervisor that was started last\n{self.world.tail()}")
         self.process.terminate()
         assert self.process.wait(40) == 0, self.world.tail()
-        wait_until(lambda: not self.world.processes(), 5, "the end of all processes")
+        wait_until(lambda: not self.world.processes(), 30, "the end of all processes")
 
 
 def _now() -> datetime:

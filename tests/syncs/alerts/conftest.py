@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from destinations.models import Connection, RemoteAccount
@@ -111,7 +112,7 @@ def ended(syncs: list[Sync], status: Run.Status = Run.Status.SUCCEEDED, **facts:
     at = timezone.now() - STOPPED_AT
     for sync in syncs:
         sync.last_run_number += 1
-    Sync.objects.bulk_update(syncs, ["last_run_number"])
+    Sync.objects.filter(pk__in=[sync.pk for sync in syncs]).update(last_run_number=F("last_run_number") + 1)
     return Run.objects.bulk_create(
         Run(
             team_id=sync.team_id,
