@@ -14,7 +14,7 @@ from syncs.configuration import tree
 from syncs.configuration.document import read_document
 
 ROOT = settings.BASE_DIR
-DOCUMENTS = ("README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/CONFIGURATION.md")
 PACKAGES = ("syncadmin", "destinations", "syncs")
 
 
@@ -57,7 +57,7 @@ def test_named_commands_exist(document):
         assert name in targets, name
 
 
-@pytest.mark.parametrize("document", ["README.md", ".github/CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ["README.md", ".github/CONTRIBUTING.md", ".github/CONFIGURATION.md"])
 def test_named_files_exist(document):
     text = re.sub(r"NAME", "qualified", (ROOT / document).read_text())
     for name in re.findall(

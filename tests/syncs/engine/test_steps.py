@@ -19,7 +19,7 @@ from syncs.engine.steps import check_steps, compile_steps
 from syncs.engine.templates import Template
 from tests.syncs.engine.anything import COLUMNS
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+REFERENCE = Path(__file__).resolve().parents[3] / ".github" / "CONFIGURATION.md"
 TEXT = st.text("ab \u00dfA", max_size=3)
 STEPS = st.one_of(
     st.sampled_from(["trim", "lower", "upper", "title", "sentence", "phone", "day", "number", "boolean"]),
@@ -226,13 +226,13 @@ def test_times_without_a_zone_are_in_the_sources() -> None:
     assert step(["2026-11-21T22:00:00"]) == [datetime(2026, 11, 22, 3, tzinfo=UTC)]
 
 
-@pytest.mark.parametrize("text", [str(steps.__doc__), README.read_text()], ids=["module", "README"])
+@pytest.mark.parametrize("text", [str(steps.__doc__), REFERENCE.read_text()], ids=["module", "reference"])
 def test_every_step_is_told_of(text: str) -> None:
     assert [name for name in KNOWN if not re.search(rf"[`{{\"]{name}[`\":]", text)] == []
 
 
 def test_the_readmes_mapping_passes_the_checks() -> None:
-    (sample,) = re.findall(r"```yaml\nmapping:\n(.*?)```", README.read_text(), re.DOTALL)
+    (sample,) = re.findall(r"```yaml\nmapping:\n(.*?)```", REFERENCE.read_text(), re.DOTALL)
     mapping = yaml.safe_load(sample)
     assert [fault for one in mapping.values() for fault in check_steps(one.get("steps", []))] == []
     assert Template(mapping["name"]["template"]).columns == ("given_name", "Family Name")
