@@ -140,20 +140,19 @@ class Chart:
         )
 
 
-def spark(title: str, bars: Sequence[tuple[int, str]], *, places: int) -> SafeString:
+def spark(title: str, bars: Sequence[tuple[int, str]]) -> SafeString:
     """A small chart for a line of a list: (height, key of its colour) each, the newest at the right.
 
     What has no height is a dot on the line.
     """
     highest = max((height for height, _ in bars), default=0)
     shapes: list[tuple[str, int, str, int, str]] = []
-    first: int = places - len(bars)
-    for at, (height, key) in enumerate(bars, first):
+    for at, (height, key) in enumerate(bars):
         tall = max(LEAST_PART, height / highest * SPARK_HEIGHT) if highest else LEAST_PART
         shapes.append((key, at * SPARK_STEP, _short(SPARK_HEIGHT - tall), SPARK_STEP - 2, _short(tall)))
     return format_html(
         '<svg class="spark" width="{}" height="{}" role="img" aria-label="{}" focusable="false">{}</svg>',
-        *(places * SPARK_STEP, SPARK_HEIGHT, title),
+        *(len(bars) * SPARK_STEP - 2, SPARK_HEIGHT, title),
         format_html_join("", '<rect class="chart-{}" x="{}" y="{}" width="{}" height="{}"></rect>', shapes),
     )
 

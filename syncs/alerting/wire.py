@@ -89,6 +89,7 @@ class Requests:
 
 def told(seen: Requests, service: str, *, sent: bool) -> str:
     """What came of it, for people: what happened, and who must do what."""
+    service = "The webhook" if service == "JSON" else service  # nobody knows it by its format
     host = seen.host if _HOST.fullmatch(seen.host) else service
     if sent:
         return f"{service} took it ({seen.status})." if seen.status else f"{service} took it."

@@ -126,7 +126,7 @@ def _of_sync(trouble: Trouble, sync: SyncFacts, now: datetime) -> Told:
             return Told(
                 f"A run of {name} waits for approval",
                 "It would change more than is usual, so nothing of it was sent yet.",
-                "Whoever may start runs must look at what it would change, and approve it or not.",
+                "An admin of the team must look at what it would change, and approve it or not.",
                 ("run", sync.waits),
             )
         case Kind.ROWS:

@@ -100,7 +100,7 @@ def _use(ways: list[Connection], period: Period, by_slot: dict[int, list[int]]) 
     highest = max(requests, default=0)
     share = f"{_percent(highest, limit)} of its {limit:,} at the busiest {unit}" if limit else ""
     title = f"{sum(requests):,} requests; {highest:,} at the busiest {unit}"
-    picture = spark(title, [(number, "requests") for number in requests], places=len(requests))
+    picture = spark(title, [(number, "requests") for number in requests])
     first = ways[0]
     url = reverse(
         "connection_requests", args=[first.team.slug, first.public_id], query=periods.between(period)

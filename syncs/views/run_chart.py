@@ -116,7 +116,7 @@ def times_of_sync(sync: Sync, runs: Sequence[Run]) -> Chart:
 TONES = {Run.Status.STOPPED: "stopped", Run.Status.CANCELLED: "quiet", Run.Status.ATTENTION: "attention"}
 
 
-def picture(runs: Sequence[Run], places: int) -> str:
+def picture(runs: Sequence[Run]) -> str:
     """How a sync's last runs ended and how much each moved, the newest at the right; "" where none ended."""
     over = [run for run in runs if run.is_over]
     if not over:
@@ -124,7 +124,8 @@ def picture(runs: Sequence[Run], places: int) -> str:
     ends = Counter(STATES[run.status][0].lower() for run in over)
     told = ", ".join(f"{count} {words}" for words, count in ends.items())
     bars = [(run.accepted_count, TONES.get(Run.Status(run.status), "succeeded")) for run in reversed(over)]
-    return spark(f"The last {len(over)} runs: {told}", bars, places=places)
+    title = f"The last {len(over)} runs: {told}" if len(over) > 1 else f"The last run: {told[2:]}"
+    return spark(title, bars)
 
 
 def _listed(team: Team, span: Span | Period, **narrowed: str) -> str:

@@ -107,7 +107,7 @@ def _lines(syncs: list[Sync]) -> list[Line]:
                 one,
                 target_label(one),
                 runs.get(one.pk),
-                run_chart.picture(ends.get(one.pk, []), SPARK_RUNS),
+                run_chart.picture(ends.get(one.pk, [])),
                 str(said_by(schedule)) if schedule is not None else "",
                 schedule.next_at if schedule is not None else None,
             )

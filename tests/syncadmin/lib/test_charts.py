@@ -71,12 +71,12 @@ def test_an_axis_ends_at_a_round_number(number, end):
     assert round_up(number) == end
 
 
-def test_a_small_chart_has_a_place_for_each_run_the_newest_at_the_right():
-    svg = spark("Last runs", [(10, "arrived"), (0, "stopped")], places=5)
+def test_a_small_chart_begins_at_the_left_and_has_the_newest_at_the_right():
+    svg = spark("Last runs", [(10, "arrived"), (0, "stopped")])
     first, second = shapes(svg)
     assert (first.get("x"), first.get("height"), second.get("x"), second.get("height")) == (
-        "18",
+        "0",
         "20",
-        "24",
+        "6",
         "2",
     )

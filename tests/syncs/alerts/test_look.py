@@ -159,6 +159,7 @@ def test_a_run_that_waits_for_approval_is_told_until_somebody_decided(connection
     MissedTime.objects.create(team=connection.team, sync=syncs[0], at=timezone.now(), run=run)
     assert look(soon()) == 1
     assert sent() == [("opened", "[Acme] A run of “sync 0 of qualified” waits for approval")]
+    assert "An admin of the team must look at what it would change" in AlertMessage.objects.get().body
     Run.objects.update(status=Run.Status.DELIVERING)
     look(soon(seconds=1))
     assert ("over", "[Acme] Over: A run of “sync 0 of qualified” waits for approval") in sent()

@@ -52,7 +52,7 @@ def test_an_alert_and_its_end_arrive_at_a_webhook(team: Team, failed: list[Any],
     assert first["alert"] == over["alert"] == str(Alert.objects.get().public_id)
     assert over["title"] == "[Acme] Over: The sync “sync 0 of qualified” stopped"
     assert place.authorization == [f"Bearer {SECRET}"] * 2
-    assert {(status, result) for _, status, result in log()} == {("sent", "JSON took it (200).")}
+    assert {(status, result) for _, status, result in log()} == {("sent", "The webhook took it (200).")}
 
 
 def test_a_target_that_hangs_holds_up_no_other_and_is_tried_again_later_and_later(
