@@ -4,6 +4,7 @@ The sandboxes run in threads of this process; the product in processes of its ow
 """
 
 import csv
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 import orjson
+import psycopg
 
 from destinations.sandbox.running import API_KEY, Sandbox
 from tests.chaos.world import World
@@ -155,10 +157,13 @@ class Watch(Thread):
 
     def run(self) -> None:
         while not self._over.wait(0.2):
-            rows = self._fleet.query(
-                "select t.slug as team, r.lease_token is not null as held, r.status"
-                " from syncs_run r join teams_team t on t.id = r.team_id where r.finished_at is null"
-            )
+            try:
+                rows = self._fleet.query(
+                    "select t.slug as team, r.lease_token is not null as held, r.status"
+                    " from syncs_run r join teams_team t on t.id = r.team_id where r.finished_at is null"
+                )
+            except (psycopg.Error, sqlite3.Error):  # busy: the next look comes soon
+                continue
             waiting = {row["team"] for row in rows if not row["held"]}
             if waiting == set(self._fleet.teams):
                 self.held.append(Counter(row["team"] for row in rows if row["held"]))

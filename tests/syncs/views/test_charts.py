@@ -133,12 +133,12 @@ def test_a_range_says_what_of_it_was_removed(as_bob: Client, sync: Sync, setting
     make_run(sync, now)
     before = now - timedelta(days=14)
     Kept.objects.removed(Kept.Kind.RUNS, before, by_size=False)
-    year = "" if before.year == now.year else f" {before.year}"
-    said = f"Runs before {before.day} {before:%B}{year} were removed after 14 days."
-    assert said in as_bob.get(page("overview", range="30d")).text
-    assert said not in as_bob.get(page("overview", range="7d")).text
-    assert said in as_bob.get(page("runs", since="2020-01-01", until="2020-01-02")).text
-    assert said not in as_bob.get(page("runs", period="7d")).text
+    day = f"{before.day} {before:%B}( {before.year})?"  # with its year when that is not this one
+    said = re.compile(f"Runs before {day} were removed after 14 days[.]")
+    assert said.search(as_bob.get(page("overview", range="30d")).text)
+    assert not said.search(as_bob.get(page("overview", range="7d")).text)
+    assert said.search(as_bob.get(page("runs", since="2020-01-01", until="2020-01-02")).text)
+    assert not said.search(as_bob.get(page("runs", period="7d")).text)
 
 
 def test_a_time_in_an_address_that_is_none_is_told(as_bob: Client, sync: Sync):
