@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from destinations.models import Connection
+from destinations.models import Connection, ConnectionShare
 from syncadmin.teams.access import Can, TeamRequest, needs
-from syncs.models import Kept, QueryModel, Run, Source, Sync, WorkerBeat
+from syncs.models import Kept, ModelShare, QueryModel, Run, Source, Sync, WorkerBeat
 from syncs.views import periods, removed, request_chart, run_approval, run_chart, sync_health
 from syncs.views.run_words import NO_WORKER
 
@@ -72,6 +72,7 @@ def overview(request: TeamRequest) -> HttpResponse:
 
 
 def _steps(request: TeamRequest) -> list[Step]:
+    """What another team shares is there too: a shared model needs no source of one's own."""
     team = request.team
     accepted = Run.objects.filter(team=team, accepted_count__gt=0).exists()
     slug = team.slug
@@ -81,7 +82,7 @@ def _steps(request: TeamRequest) -> list[Step]:
             "The database or the files that your customer data is in.",
             "Add source",
             reverse("source_add", args=[slug]),
-            Source.objects.filter(team=team).exists(),
+            Source.objects.filter(team=team).exists() or ModelShare.objects.filter(with_team=team).exists(),
             needs_admin=True,
         ),
         Step(
@@ -89,7 +90,8 @@ def _steps(request: TeamRequest) -> list[Step]:
             "A table or a query: the rows to send, and the column that tells them apart.",
             "Add model",
             reverse("model_add", args=[slug]),
-            QueryModel.objects.filter(team=team).exists(),
+            QueryModel.objects.filter(team=team).exists()
+            or ModelShare.objects.filter(with_team=team).exists(),
         ),
         Step(
             "Add a destination",
@@ -97,7 +99,8 @@ def _steps(request: TeamRequest) -> list[Step]:
             + (" To try things out there is a sandbox, which needs none." if settings.SANDBOX else ""),
             "Add destination",
             reverse("destination_add", args=[slug]),
-            Connection.objects.filter(team=team).exists(),
+            Connection.objects.filter(team=team).exists()
+            or ConnectionShare.objects.filter(with_team=team).exists(),
             needs_admin=True,
         ),
         Step(

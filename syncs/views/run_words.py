@@ -21,6 +21,11 @@ UNSERVED = timedelta(seconds=60)
 RENEWED_LATELY = timedelta(seconds=LASTS - 2 * RENEW_EVERY)  # what is left of a lease whose holder lives
 
 Stage = RejectedRow.Stage
+# How a run ended that a brake had held; without one, somebody cancelled it.
+NOT_SENT: dict[str, str] = {
+    Run.Decision.DENIED: "It was not approved.",
+    Run.Decision.EXPIRED: "Nobody approved it in time.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def sentence(run: Run, place: Place) -> str:
         case status.STOPPED:
             return "It could not go on; somebody must act." + _left(run)
         case status.CANCELLED:
-            return "Somebody cancelled it." + _left(run)
+            return NOT_SENT.get(run.decision, "Somebody cancelled it.") + _left(run)
     if run.dry_run:
         return f"A try: {counted(run.planned_count, 'row')} would be sent, and nothing was."
     if run.status == status.ATTENTION:

@@ -51,6 +51,11 @@ class ApiToken(models.Model):
         return self.expires_at <= timezone.now()
 
     @property
+    def scope_words(self) -> list[str]:
+        """What it may do, for people."""
+        return [str(words) for scope, words in self.Scope.choices if scope in self.scopes]
+
+    @property
     def who(self) -> str:
         """As the audit log names it."""
         return f"the API token “{self.name}”"

@@ -42,6 +42,7 @@ def test_alice_makes_a_token_which_is_shown_once_and_kept_as_a_digest(page: Clie
     assert timedelta(days=89) < token.expires_at - timezone.now() < timedelta(days=91)
     assert secret not in str(vars(token))
     listed = text(page, "api_tokens")
+    assert "See syncs and runs, with their counts; Start and cancel runs" in listed
     assert (secret in listed, f"…{secret[-4:]}" in listed, "alice@example.com" in listed) == (
         False,
         True,

@@ -6,10 +6,12 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from syncadmin.teams.models import User
-from syncs.models import RejectedRow, Run, WorkerBeat
+from destinations.models import ConnectionShare
+from syncadmin.teams.models import Team, User
+from syncs.models import ModelShare, RejectedRow, Run, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import Scene, make_sync, person
 from tests.syncs.views.test_runs import acme, as_alice, make_run, text, url, world  # noqa: F401
@@ -138,3 +140,20 @@ def test_bob_is_told_in_an_empty_team_who_sets_things_up(
         assert url("overview") in page.content.decode().partition("<main")[2], (
             "where it stands is a link away"
         )
+
+
+def test_what_another_team_shares_needs_no_setting_up(
+    client: Client,
+    world: Scene,  # noqa: F811
+    charlie: User,
+) -> None:
+    theirs = Team.objects.get(memberships__user=charlie)
+    client.force_login(charlie)
+    page = reverse("overview", args=[theirs.slug])
+    assert "0 of 5 steps are done" in text(client.get(page))
+
+    ModelShare.objects.create(team=world.team, model=world.sync.model, with_team=theirs)
+    ConnectionShare.objects.create(
+        team=world.team, connection=world.connection, with_team=theirs, objects_allowed=["leads"]
+    )
+    assert "3 of 5 steps are done" in text(client.get(page))
