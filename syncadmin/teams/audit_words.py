@@ -52,8 +52,9 @@ def choices() -> list[tuple[str, Any]]:
 
 
 def changes(entry: AuditEntry) -> list[Change]:
-    """What differs between before and after; with only one of them, all of it."""
-    return [Change(name, _text(was), _text(now)) for name, was, now in _pairs(entry.before, entry.after)]
+    """What differs between before and after; with only one of them, all of it that says something."""
+    found = (Change(name, _text(was), _text(now)) for name, was, now in _pairs(entry.before, entry.after))
+    return [change for change in found if change.before or change.after]
 
 
 def _pairs(before: Any, after: Any, within: str = "") -> Iterator[tuple[str, Any, Any]]:

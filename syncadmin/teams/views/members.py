@@ -118,16 +118,22 @@ def member_hand_over(request: TeamRequest, member: UUID) -> HttpResponse:
 
 @needs(Can.LOOK)
 def team_leave(request: TeamRequest) -> HttpResponse:
-    """Give one's own place up, after asking."""
-    if request.method == "POST":
-        try:
+    """Give one's own place up, after asking; who cannot is told so before."""
+    try:
+        if request.method == "POST":
             membership.leave(request)
-        except Refused as refused:
-            messages.error(request, str(refused))
-            return redirect("team_leave", request.team.slug)
-        messages.success(request, f"You left {request.team}.")
-        return redirect("teams")
-    return render(request, "teams/leave.html", {"section": "settings", "tab": "team"})
+            messages.success(request, f"You left {request.team}.")
+            return redirect("teams")
+        membership.demand_owner(request.team, without=request.membership)
+        refusal = ""
+    except Refused as refused:
+        refusal = str(refused)
+    return render(
+        request,
+        "teams/leave.html",
+        {"section": "settings", "tab": "team", "refusal": refusal},
+        status=409 if request.method == "POST" else 200,
+    )
 
 
 def find(request: TeamRequest, public_id: UUID) -> Membership:

@@ -43,6 +43,12 @@ def test_alice_reads_who_did_what(reader, alice, bob, team):
     assert "Nov" in page
 
 
+def test_what_was_and_stays_empty_is_left_out(reader, alice, team):
+    note(alice, team, after={"name": "Ops", "people": []})
+    page = reader.get(LOG).text
+    assert ("<dt>name</dt>" in page, "<dt>people</dt>" in page) == (True, False)
+
+
 def test_markup_in_an_entry_stays_text(reader, alice, team):
     note(alice, team, subject=Subject("<i>", "<b>x</b>"), after={"<u>": "<script>"})
     page = reader.get(LOG).text
