@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Subquery, Value, When
 from django.urls import reverse
 
 from syncadmin.teams.models import Team
@@ -35,12 +35,14 @@ class Health:
 
 def with_last(syncs: QuerySet[Sync]) -> "QuerySet[Any]":
     """The syncs with their last run that is over, or waits for approval, and was no try: `last_status`,
-    `last_pk`."""
+    `last_pk`. One that went well, over some of the rows say, does not hide rows that need attention still."""
     going = [status for status in Run.ACTIVE if status != Run.Status.APPROVAL]
     last = Run.objects.filter(sync=OuterRef("pk"), dry_run=False).exclude(status__in=going)
     newest = last.order_by("-number")
-    return syncs.annotate(
-        last_status=Subquery(newest.values("status")[:1]), last_pk=Subquery(newest.values("pk")[:1])
+    open_rows = Exists(RejectedRow.objects.still_open().filter(sync=OuterRef("pk")))
+    half = When(open_rows, ended=Run.Status.SUCCEEDED, then=Value(Run.Status.ATTENTION))
+    return syncs.alias(ended=Subquery(newest.values("status")[:1])).annotate(
+        last_status=Case(half, default=F("ended")), last_pk=Subquery(newest.values("pk")[:1])
     )
 
 

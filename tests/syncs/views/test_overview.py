@@ -118,6 +118,20 @@ def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
     assert page.context["open_rows"] == [(world.sync, 2)]
 
 
+def test_a_small_run_that_went_well_hides_no_row_that_needs_attention(
+    as_alice: Client,  # noqa: F811
+    world: Scene,  # noqa: F811
+) -> None:
+    first = world.finish()
+    make_run(world.team, world.sync, first.number + 1, status=Run.Status.SUCCEEDED, keys=[[1]])
+    (half,) = as_alice.get(url("overview")).context["healths"]
+    assert (half.words, half.count) == ("Rows need attention", 1)
+    assert [line.sync for line in as_alice.get(half.url).context["lines"]] == [world.sync]
+    RejectedRow.objects.update(is_open=False)
+    (good,) = as_alice.get(url("overview")).context["healths"]
+    assert (good.words, good.count) == ("Healthy", 1)
+
+
 @pytest.mark.parametrize(
     ("section", "who"),
     [
