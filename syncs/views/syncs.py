@@ -18,7 +18,7 @@ from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine import attention
 from syncs.engine.braking import limits_of
-from syncs.engine.permitted import models_for
+from syncs.engine.permitted import models_for, why_not
 from syncs.engine.scheduling import is_first, said_by, stored_schedule
 from syncs.forms.brakes import in_words as brakes_in_words
 from syncs.forms.sync_rows import rows_of
@@ -152,6 +152,7 @@ def show_sync(request: TeamRequest, sync: Sync, *, test_form: TestForm | None = 
         "open_count": attention.open_rows(sync).count(),
         "alert_rules": of_sync_rules(sync),
         "overlaps": overlaps_with(sync),
+        "why_not": why_not(sync),
     }
     return render(request, "syncs/syncs/sync.html", context)
 
