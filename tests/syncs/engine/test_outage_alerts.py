@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -17,7 +18,8 @@ SYNCS = 2
 
 
 @pytest.fixture(autouse=True)
-def short_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_tasks(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.SLICE_SECONDS = 0.5
     monkeypatch.setattr(tasks, "TASK_SECONDS", 0.2)
     monkeypatch.setattr(tasks, "LOOK_APART_SECONDS", 0.0)
 
