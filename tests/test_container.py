@@ -22,7 +22,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 
 from tests.postgres import SUPERUSER, Server, postgres_server  # noqa: F401
-from tests.syncadmin.supervisor.instance import free_port
+from tests.syncadmin.supervisor.instance import IS_POSTGRES, free_port
 from tests.test_docker import compose, instructions
 
 NOBODY = 10001
@@ -57,6 +57,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(not _can_contain(), reason="needs root, and a system that lets it mount"),
+    pytest.mark.skipif(
+        IS_POSTGRES, reason="It has a PostgreSQL of its own: one pass is enough."
+    ),
 ]
 
 
