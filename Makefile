@@ -4,7 +4,7 @@
 
 RUN := .venv/bin/python
 MANAGE := $(RUN) manage.py
-PROCESSES ?= 2
+PROCESSES ?= 4
 SEEDS ?= 50
 
 help:  ## List the commands
@@ -31,11 +31,11 @@ up: setup  ## Migrate, then run web and workers until Ctrl-C
 	@$(MANAGE) up
 
 test: setup-dev  ## Run the tests, on SQLite and on PostgreSQL
-	$(RUN) -m pytest -q -n $(PROCESSES)
-	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES) --only-database
+	$(RUN) -m pytest -q -n $(PROCESSES) --dist worksteal
+	TEST_DATABASE=postgres $(RUN) -m pytest -q -n $(PROCESSES) --dist worksteal --only-database
 
 chaos: setup-dev  ## Kill it and break its world, SEEDS=50 times (or SEEDS=120-149); logs to var/chaos.log
-	CHAOS_SEEDS=$(SEEDS) $(RUN) -m pytest tests/chaos -q -p tests.chaos.log -p no:randomly -n $(PROCESSES)
+	CHAOS_SEEDS=$(SEEDS) $(RUN) -m pytest tests/chaos -q -p tests.chaos.log -p no:randomly -n 2
 
 lint: setup-dev  ## Check style, types, layers, migrations and production settings
 	$(RUN) -m ruff check .

@@ -57,9 +57,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(not _can_contain(), reason="needs root, and a system that lets it mount"),
-    pytest.mark.skipif(
-        IS_POSTGRES, reason="It has a PostgreSQL of its own: one pass is enough."
-    ),
+    pytest.mark.skipif(IS_POSTGRES, reason="It has a PostgreSQL of its own: one pass is enough."),
 ]
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -20,6 +20,17 @@ from syncs.engine.run import AlreadyRunning, Paused, finish_here, start
 from syncs.management import report
 from syncs.management.base import UserCommand, UserError, find_sync
 from syncs.models import Run, Sync
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without the log's lines about runs."""
+    before = run_log.log.disabled
+    run_log.log.disabled = True
+    try:
+        yield
+    finally:
+        run_log.log.disabled = before
 
 
 class Command(UserCommand):
@@ -45,7 +56,10 @@ class Command(UserCommand):
                 "--approve is for runs in the foreground: leave out --queue, or approve it on its page."
             )
         sync = find_sync(options["sync"], options["team"])
-        run_log.log.disabled = self.stderr.isatty()  # who watches needs no log of it
+        with _unlogged() if self.stderr.isatty() else nullcontext():  # who watches needs no log of it
+            self._do(sync, options)
+
+    def _do(self, sync: Sync, options: dict[str, Any]) -> None:
         run = self._begin(sync, options)
         if options["queue"]:
             self.stdout.write(json.dumps(report.counts(run)) if options["json"] else str(run.public_id))
