@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 from destinations.sandbox.running import Sandbox
 from syncadmin.teams.models import Team, User
 from tests.journeys import chromium
+from tests.journeys.conftest import ONE_PASS
 from tests.journeys.visitor import LARGE, SMALL
 from tests.syncs.engine.conftest import folders, sandbox  # noqa: F401
 from tests.syncs.views.awkward import TAG, fill, pages
@@ -92,6 +93,7 @@ def chromium_path() -> str:
     return path
 
 
+@ONE_PASS
 @pytest.mark.slow
 def test_no_page_scrolls_sideways(shown: dict[str, str], tmp_path: Path, chromium_path: str) -> None:
     """In a real browser, which is open only when all is asked for: Django's database dislikes its loop."""
