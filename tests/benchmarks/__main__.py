@@ -59,6 +59,7 @@ syncs:
     model: people
     connection: stub
     object: leads
+    brakes: false
     mapping:
       email: {{column: email, steps: [trim, lower]}}
       f1: {{column: first_name, steps: [trim]}}

@@ -218,3 +218,8 @@ def test_nothing_else_reads_the_environment():
 def test_the_example_is_valid_as_it_stands(tmp_path):
     found = load(tmp_path, ENV_FILE=str(settings.BASE_DIR / ".env.example"))
     assert found["DEBUG"] is True
+
+
+def test_the_embedded_database_is_checked_without_a_warning(tmp_path):
+    done = run(tmp_path, "manage.py", "check", "--database", "default", "--fail-level", "WARNING")
+    assert (done.returncode, done.stderr) == (0, "")
