@@ -34,9 +34,11 @@ connections:
      concurrency: {threads}}}
 syncs:
   one:
-    {{model: one, connection: salesloft, object: people, upsert_key: email_address, mapping: {mapping}}}
+    {{model: one, connection: salesloft, object: people, upsert_key: email_address, brakes: false,
+      mapping: {mapping}}}
   two:
-    {{model: two, connection: salesloft, object: people, upsert_key: email_address, mapping: {mapping}}}
+    {{model: two, connection: salesloft, object: people, upsert_key: email_address, brakes: false,
+      mapping: {mapping}}}
 """
 MAPPING = "{email_address: email, first_name: name, title: title}"
 SINGLES = 1_000_000  # more than there are: no bulk jobs
