@@ -111,9 +111,7 @@ def _line(exchange: Exchange, marks: Collection[str], adapter: type[Adapter] | N
     sent, told = exchange.request_text, exchange.reply_text
     is_alone = len(parts) > 2
     refused = exchange.status is None or exchange.status >= 400
-    if not (is_alone or refused) and not any(
-        mark and mark in text for mark in marks for text in (sent, told)
-    ):
+    if not (is_alone or refused) and not any(_may_hold(text, marks) for text in (sent, told)):
         return Carried(exchange, step, attempt)
     request, answer = part(sent, marks), part(told, marks)
     speaks = (request and not request.is_whole) or (answer and not answer.is_whole)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import zlib
 from html import unescape
 
 import pytest
@@ -14,6 +15,7 @@ from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import AuditEntry, Team, User
 from syncs.engine import pruning
 from syncs.models import RejectedRow, Run, Sync
+from syncs.views.run_wire import carried
 from tests.syncs.admin.history import make_batch, make_exchange, make_run, make_sync
 from tests.syncs.admin.test_hidden import ANN, ann  # noqa: F401
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
@@ -240,3 +242,14 @@ def test_charlie_finds_nothing_and_a_request_of_another_run_is_not_of_this_one(
     assert {client.get(address(name, run, exchange.public_id)).status_code for name in names} == {404}
     client.force_login(alice)
     assert {client.get(address(name, other, exchange.public_id)).status_code for name in names} == {404}
+
+
+def test_a_row_is_found_in_an_answer_that_spells_its_key_in_its_own_way(sync: Sync) -> None:
+    run = make_run(sync=sync)
+    batch = make_batch(run=run, keys=["1"], outcomes={})
+    body = json.dumps({"errors": [{"email": "andré@acme.com"}, {"email": "ada@acme.com"}]})
+    assert "andré" not in body
+    make_exchange(run=run, batch=batch, reply_body=zlib.compress(body.encode()))
+    (one,) = carried(batch, run, position=None, match_key="andré@acme.com", adapter=None)
+    assert one.answer is not None
+    assert one.answer.others == 1
