@@ -6,6 +6,7 @@ before is only linked with a provider by somebody who is signed in to it.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from django.contrib.auth import login
@@ -14,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from syncadmin.lib.crypto import UnreadableSecret
-from syncadmin.teams import audit
+from syncadmin.teams import audit, membership
 from syncadmin.teams.access import RANKS, Role
 from syncadmin.teams.audit import Action
 from syncadmin.teams.doors import SIGNED_IN_BY, issuer_of
@@ -89,23 +90,23 @@ def come_in(request: HttpRequest, kept: SingleSignOn, person: Person) -> User:
         raise SignInFailed(reason)
     role = role_for(kept.rules, kept.default_role, person.groups)
     try:
-        user = _admitted(request, kept, person, role)
+        user = _admitted(kept, person, role)
     except IntegrityError:  # the same person came in by another window at the same time
-        user = _admitted(request, kept, person, role)
+        user = _admitted(kept, person, role)
     login(request, user, backend=BACKEND)
     request.session[SIGNED_IN_BY] = kept.issuer
     request.session.set_expiry(timezone.now() + SESSION_LASTS)
     return user
 
 
-def _admitted(request: HttpRequest, kept: SingleSignOn, person: Person, role: Membership.Role | None) -> User:
+def _admitted(kept: SingleSignOn, person: Person, role: Membership.Role | None) -> User:
     with transaction.atomic():
-        user = _known(person) or _made(request, kept.team, person, role)
+        user = _known(person) or _made(kept.team, person, role)
         if not user.is_active:
             raise SignInFailed(
                 "This account is switched off. An operator of this installation can switch it on."
             )
-        _let_in(request, kept, user, person, role)
+        _let_in(kept, user, person, role)
         Identity.objects.filter(issuer=person.issuer, subject=person.subject).update(used_at=timezone.now())
     return user
 
@@ -131,7 +132,7 @@ def _known(person: Person) -> User | None:
     return found.user if found is not None else None
 
 
-def _made(request: HttpRequest, team: Team, person: Person, role: Membership.Role | None) -> User:
+def _made(team: Team, person: Person, role: Membership.Role | None) -> User:
     """An account for somebody who comes for the first time, without a password."""
     if User.objects.filter(email=person.email).exists():
         raise LinkFirst
@@ -144,37 +145,20 @@ def _made(request: HttpRequest, team: Team, person: Person, role: Membership.Rol
     return user
 
 
-def _let_in(
-    request: HttpRequest, kept: SingleSignOn, user: User, person: Person, role: Membership.Role | None
-) -> None:
+def _let_in(kept: SingleSignOn, user: User, person: Person, role: Membership.Role | None) -> None:
     """Make the person a member, or give a member the role that the rules say."""
-    team = Team.objects.select_for_update().get(pk=kept.team_id)  # two who come in at once take turns
-    membership = Membership.objects.filter(team=team, user=user).first()
-    if membership is None:
+    with membership.locked(kept.team):  # two who come in at once take turns
+        member = Membership.objects.select_related("team", "user").filter(team=kept.team, user=user).first()
+        if member is not None and (not kept.rules or person.groups is None or user.pk == kept.break_glass_id):
+            return  # nothing says another role
         if role is None:
-            raise SignInFailed(_no_role(team, person))
-        Membership.objects.create(team=team, user=user, role=role)
-        audit.record(
-            audit.Actor(user, user.email), team, Action.MEMBER_ADDED, user, after={"role": role.value}
-        )
-        return
-    if not kept.rules or person.groups is None or user.pk == kept.break_glass_id:
-        return  # nothing says another role
-    if role is None:
-        raise SignInFailed(_no_role(team, person))
-    owners = Membership.objects.filter(team=team, role=Role.OWNER).exclude(pk=membership.pk)
-    is_last_owner = membership.role == Role.OWNER and not owners.exists()
-    if membership.role != role and not is_last_owner:
-        before = {"role": membership.role}
-        Membership.objects.filter(pk=membership.pk).update(role=role)
-        audit.record(
-            audit.Actor(None, f"single sign-on ({kept.issuer})"[:254]),
-            team,
-            Action.MEMBER_ROLE_CHANGED,
-            user,
-            before=before,
-            after={"role": role.value},
-        )
+            raise SignInFailed(_no_role(kept.team, person))
+        if member is None:
+            membership.add(user, kept.team, user, role.value)
+        elif member.role != role:
+            by = audit.Actor(None, f"single sign-on ({kept.issuer})"[:254])
+            with suppress(membership.LastOwner):  # who stays one, whatever the rules say
+                membership.set_role(by, member, role.value)
 
 
 def _no_role(team: Team, person: Person) -> str:

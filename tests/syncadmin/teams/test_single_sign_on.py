@@ -453,3 +453,17 @@ def test_the_address_leads_to_the_teams_provider(client: Client, kept: SingleSig
         True,
     )
     assert client.get("/sso/globex/").status_code == 404
+
+
+def test_the_last_owner_who_can_sign_in_stays_one_whatever_the_rules_say(
+    kept: SingleSignOn, provider: Provider, alice: User, bob: User, sign_in: Callable[..., Any]
+) -> None:
+    Membership.objects.filter(user=bob).update(role="owner")
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    Identity.objects.create(user=alice, issuer=ISSUER, subject="00u1")
+    provider.claims = {"groups": ["ops"]}
+    assert sign_in().status_code == 302
+    assert alice.memberships.get().role == "owner"
+    User.objects.filter(pk=bob.pk).update(is_active=True)
+    sign_in(visitor=Client())
+    assert alice.memberships.get().role == "editor"
