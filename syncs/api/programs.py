@@ -23,8 +23,9 @@ from django.http import HttpRequest, JsonResponse
 
 from syncadmin.lib.paging import Page, newest_first
 from syncadmin.teams import audit
-from syncadmin.teams.audit import Action, Subject
+from syncadmin.teams.audit import Action
 from syncs.api.callers import Caller, Scope, for_sync, for_team, methods, refused, run_of
+from syncs.engine import run_audit
 from syncs.engine.run import AlreadyRunning, Paused, cancel, start
 from syncs.engine.scheduling import is_first, said_by
 from syncs.management.report import counts, details
@@ -66,7 +67,7 @@ def start_run(request: HttpRequest, caller: Caller, sync: Sync) -> JsonResponse:
     try:
         with transaction.atomic():
             run = start(sync, trigger=Run.Trigger.CALL)
-            audit.record(caller.actor, caller.team, Action.RUN_STARTED, _subject(run))
+            audit.record(caller.actor, caller.team, Action.RUN_STARTED, run_audit.named(run))
     except AlreadyRunning as error:
         words = "The sync is running already."
         if error.run.waits_for_approval:
@@ -93,20 +94,19 @@ def cancel_run(request: HttpRequest, caller: Caller, sync: Sync, run: UUID) -> J
     with transaction.atomic():
         if not cancel(found):
             return refused(409, "The run is over already.")
-        audit.record(caller.actor, caller.team, Action.RUN_CANCELLED, _subject(found))
+        run_audit.cancelled(caller.actor, found)
     return JsonResponse(counts(found), status=202)
 
 
 @for_sync(Scope.ROWS)
 def list_rows(request: HttpRequest, caller: Caller, sync: Sync, run: UUID) -> JsonResponse:
-    """The rows of a run that need attention. The first page of what a program reads is written down."""
+    """The rows of a run that need attention. Each page that a program reads is written down."""
     found = run_of(sync, run)
     if found is None:
         return refused(404, NO_RUN)
     rows = RejectedRow.objects.filter(run=found).needing_attention().defer("payload")
     page = newest_first(rows, request.GET)
-    if "older" not in request.GET and "newer" not in request.GET:
-        audit.record(caller.actor, caller.team, Action.DOWNLOADED, _subject(found))
+    run_audit.downloaded(caller.actor, found, {"rows": f"{len(page.objects)} that need attention"})
     return _list(
         page,
         [
@@ -152,7 +152,3 @@ def _told(sync: Sync) -> dict[str, Any]:
 
 def _list(page: Page[Any], data: list[dict[str, Any]]) -> JsonResponse:
     return JsonResponse({"data": data, "older": page.older or None})
-
-
-def _subject(run: Run) -> Subject:
-    return Subject("run", str(run), str(run.public_id))

@@ -1,5 +1,7 @@
 """What people do with runs, for the audit log. What schedules start is in the list of runs alone."""
 
+from collections.abc import Mapping
+
 from syncadmin.teams import audit
 from syncadmin.teams.audit import Action, Subject
 from syncs.models import Run
@@ -17,23 +19,29 @@ def started(run: Run) -> None:
         run.started_by,
         run.sync.team,
         Action.ROWS_SENT_AGAIN if again else Action.RUN_STARTED,
-        _named(run),
+        named(run),
         after=_told(run),
     )
 
 
 def cancelled(by: audit.By, run: Run) -> None:
     """In the transaction that asks for its end."""
-    audit.record(by, run.sync.team, Action.RUN_CANCELLED, _named(run))
+    audit.record(by, run.sync.team, Action.RUN_CANCELLED, named(run))
 
 
 def decided(by: audit.By, run: Run, *, approved: bool) -> None:
     """In the transaction of a decision about a run that waited for approval."""
     action = Action.RUN_APPROVED if approved else Action.RUN_DENIED
-    audit.record(by, run.sync.team, action, _named(run), after={"rows": run.planned_count})
+    audit.record(by, run.sync.team, action, named(run), after={"rows": run.planned_count})
 
 
-def _named(run: Run) -> Subject:
+def downloaded(by: audit.By, run: Run, what: Mapping[str, object]) -> None:
+    """Rows of the run, or what went over the wire for them, leave the app; `what` says which."""
+    audit.record(by, run.team, Action.DOWNLOADED, named(run), after=what)
+
+
+def named(run: Run) -> Subject:
+    """The run, as the log names it."""
     return Subject("run", f"{run.sync.name} #{run.number}", str(run.public_id))
 
 

@@ -18,8 +18,8 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.connect import known_fields
 from destinations.contract import Field
 from syncadmin.lib.spreadsheet import MARK, Echo, guarded
-from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine import run_audit
 from syncs.engine.braking import mark_of
 from syncs.engine.diff import (
     ALONG,
@@ -260,13 +260,7 @@ def run_diff_csv(request: TeamRequest, run: UUID) -> HttpResponseBase:
     found = find(request, run)
     if found.diff is None:
         return redirect("run_diff", request.team.slug, found.public_id)
-    audit.record(
-        request,
-        request.team,
-        audit.Action.DOWNLOADED,
-        audit.Subject("run", f"{found.sync.name} #{found.number}", str(found.public_id)),
-        after={"rows": "what would change"},
-    )
+    run_audit.downloaded(request, found, {"rows": "what would change"})
     name = f"{slugify(found.sync.name) or 'sync'}-changes-{found.number}.csv"
     return StreamingHttpResponse(
         _csv_lines(found, asked_of(request.GET)),

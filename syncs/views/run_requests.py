@@ -17,8 +17,8 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.contract import Adapter
 from destinations.models import Exchange
 from syncadmin.lib import paging, personal
-from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine import run_audit
 from syncs.models import Batch, Kept, Run
 from syncs.views import run_sent, run_wire, run_words
 from syncs.views.runs import find
@@ -175,13 +175,7 @@ def run_request(request: TeamRequest, run: UUID, exchange: UUID) -> HttpResponse
 def run_request_json(request: TeamRequest, run: UUID, exchange: UUID) -> HttpResponse:
     """The request and its answer as a file, without secrets."""
     found, one = _one(request, run, exchange)
-    audit.record(
-        request,
-        request.team,
-        audit.Action.DOWNLOADED,
-        audit.Subject("run", f"{found.sync.name} #{found.number}", str(found.public_id)),
-        after={"rows": "a request and its answer"},
-    )
+    run_audit.downloaded(request, found, {"rows": "a request and its answer"})
     answer = JsonResponse(as_json(one), json_dumps_params={"indent": 2, "ensure_ascii": False})
     name = f"request-{str(one.public_id)[:8]}-run-{found.number}.json"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -16,8 +16,8 @@ from django_htmx.http import HttpResponseClientRefresh
 from destinations.contract import Adapter
 from syncadmin.lib import paging, personal
 from syncadmin.lib.shown import pretty
-from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine import run_audit
 from syncs.engine.catalogue import look_up, title_of
 from syncs.models import Kept, RejectedRow, Run
 from syncs.views import run_approval, run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
@@ -273,13 +273,7 @@ def as_csv(request: TeamRequest, run: UUID) -> StreamingHttpResponse:
     _, narrowed = _narrowed(request.GET)
     groups = run_groups.groups_of(run_groups.of_run(found, stages).filter(narrowed))
     asked = {name: request.GET[name] for name in ("stage", "problem", "field") if request.GET.get(name)}
-    audit.record(
-        request,
-        request.team,
-        audit.Action.DOWNLOADED,
-        audit.Subject("run", f"{found.sync.name} #{found.number}", str(found.public_id)),
-        after={"rows": request.GET.get("show", "attention")} | asked,
-    )
+    run_audit.downloaded(request, found, {"rows": request.GET.get("show", "attention")} | asked)
     lines = run_csv.lines(found, groups, zone=timezone.get_current_timezone())
     name = f"{slugify(found.sync.name) or 'sync'}-run-{found.number}.csv"
     return StreamingHttpResponse(

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 
 from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest
+from syncs.engine import run_audit
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.engine.scheduling import is_first
 from syncs.forms.syncs import TEST_ROWS, TestForm
@@ -70,7 +71,7 @@ def sync_first(request: TeamRequest, sync: Sync) -> HttpResponse:
                     request,
                     request.team,
                     audit.Action.RUN_APPROVED,
-                    audit.Subject("run", f"{sync.name} #{count.number}", str(count.public_id)),
+                    run_audit.named(count),
                     after={"rows": count.planned_count},
                 )
                 return _go(request, sync, confirmed=count.planned_count)

@@ -133,3 +133,10 @@ def test_when_a_token_was_used_last_is_kept(sync: Sync) -> None:
     assert used is not None
     ask(secret, "api_syncs")
     assert ApiToken.objects.get().used_at == used, "reads write little"
+
+
+def test_no_page_of_rows_is_read_without_a_line_in_the_audit_log(sync: Sync) -> None:
+    secret, run = token_of(sync.team, ROWS), Run.objects.get()
+    for number, params in enumerate(({}, {"older": "made-up"}, {"newer": "made-up"}), 1):
+        assert len(ask(secret, "api_run_rows", sync.public_id, run.public_id, **params).json()["data"]) == 1
+        assert AuditEntry.objects.filter(action="personal_data.downloaded").count() == number
