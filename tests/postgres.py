@@ -47,6 +47,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from psycopg import sql
 
+from tests.ports import free_port
+
 SUPERUSER = "postgres"
 READER = "reader"  # may log in and SELECT, as a source's role should
 STRANGER = "stranger"  # named by no line of pg_hba.conf
@@ -171,7 +173,7 @@ def postgres() -> Server:
     authority, other_authority = folder / "authority.crt", folder / "other-authority.crt"
     _write_certificates(folder, authority, other_authority)
     (data / "pg_hba.conf").write_text(_ACCESS)
-    port = _free_port()
+    port = free_port()
     (data / "postgresql.conf").write_text(_SETTINGS + f"port = {port}\n")
 
     def launch() -> subprocess.Popen[bytes]:
@@ -238,15 +240,8 @@ def _own(path: Path, owner: dict[str, Any]) -> None:
         os.chown(path, owner["user"], owner["group"])
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def _wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while True:
         try:
             server.connect().close()
@@ -261,7 +256,7 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)  # fast shutdown: open connections are ended
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -21,8 +21,9 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
 
+from tests.ports import free_port
 from tests.postgres import SUPERUSER, Server, postgres_server  # noqa: F401
-from tests.syncadmin.supervisor.instance import IS_POSTGRES, free_port
+from tests.syncadmin.supervisor.instance import IS_POSTGRES
 from tests.test_docker import compose, instructions
 
 NOBODY = 10001
@@ -55,7 +56,7 @@ def _can_contain() -> bool:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not _can_contain(), reason="needs root, and a system that lets it mount"),
     pytest.mark.skipif(IS_POSTGRES, reason="It has a PostgreSQL of its own: one pass is enough."),
 ]
@@ -144,9 +145,9 @@ class Engine:
         """What its health check says."""
         probe = compose()["services"][name]["healthcheck"]["test"]
         command = [part.replace("8000", str(self.port)).replace("/data/", "/mnt/data/") for part in probe[1:]]
-        return self.run(name, command).wait(30) == 0
+        return self.run(name, command).wait(120) == 0
 
-    def wait(self, name: str, seconds: float = 90) -> None:
+    def wait(self, name: str, seconds: float = 200) -> None:
         end = time.monotonic() + seconds
         while not self.is_healthy(name):
             assert time.monotonic() < end, self.log(name)[-4000:]
@@ -154,7 +155,7 @@ class Engine:
 
     def wait_for_beats(self, count: int) -> None:
         """The pages learn of the worker by the database alone."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         with psycopg.connect(self.database, autocommit=True) as connection:
             while connection.execute("select count(*) from syncs_workerbeat").fetchone() != (count,):
                 assert time.monotonic() < end, self.log("worker")[-4000:]
@@ -168,7 +169,7 @@ class Engine:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
         for process in self.running:
-            process.wait(60)
+            process.wait(120)
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_the_services_start_read_only_as_nobody_and_become_healthy(engine: Engin
 
     for process in (worker, web):
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(40) == 0
+        assert process.wait(120) == 0
     assert not engine.is_healthy("worker")
     engine.wait_for_beats(0)
 
@@ -231,7 +232,7 @@ def test_a_second_start_finds_the_database_migrated(engine: Engine):
         web = engine.start("web")
         engine.wait("web")
         os.killpg(web.pid, signal.SIGTERM)
-        assert web.wait(40) == 0
+        assert web.wait(120) == 0
     assert engine.log("web").count("Applying syncs.0001_initial") == 1
 
 
@@ -242,5 +243,5 @@ def test_there_is_nothing_to_write_to_but_data_and_tmp(engine: Engine):
         done
         touch /mnt/data/x /tmp/x && id -u
     """
-    assert engine.run("web", ["sh", "-c", tries]).wait(30) == 0
+    assert engine.run("web", ["sh", "-c", tries]).wait(120) == 0
     assert engine.log("web").split() == [str(NOBODY)]

@@ -1,6 +1,5 @@
 """What `/healthz` says while the world breaks: the pages on one machine, the workers on another."""
 
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from tests.chaos import people
 from tests.chaos.conftest import long_form
 from tests.chaos.test_kill import Supervised
 from tests.chaos.world import World, wait_until
+from tests.ports import free_port
 from tests.postgres import postgres
 
 WELL = dict.fromkeys(("web", "database", "worker", "clock", "queue"), "ok")
@@ -21,9 +21,7 @@ WELL = dict.fromkeys(("web", "database", "worker", "clock", "queue"), "ok")
 @long_form
 def test_health_names_what_is_broken_and_is_well_again_by_itself(make_world: Callable[..., World]) -> None:
     world = make_world(database="postgres", rows=people.people(20, 0))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     world.environment["DATA_DIR"] = str(world.folder / "web")
     (world.folder / "web").mkdir()
     world.start("up", "--no-worker", "--port", str(port), log="web")

@@ -11,7 +11,8 @@ from django.db import connections
 
 from destinations.sandbox.running import API_KEY
 from syncadmin.teams.models import Membership, Team, User
-from tests.syncadmin.supervisor.instance import Instance, free_port
+from tests.ports import free_port
+from tests.syncadmin.supervisor.instance import Instance
 
 PASSWORD = "correct horse"
 ENCRYPTION_KEY = "c2VjcmV0IG9ubHkgaW4gdGhlIHRlc3RzLCAzMiBieXQ="  # encrypts what these tests make up
@@ -53,7 +54,7 @@ class Installation(Instance):
         """As its operator stops it."""
         for process in self.started:
             process.terminate()
-            process.wait(40)
+            process.wait(120)
 
     @property
     def url(self) -> str:
@@ -105,19 +106,19 @@ class Installation(Instance):
 
     def leads(self, emails: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """The leads that the sandbox has by e-mail, all or those of these addresses."""
-        rows = requests.get(f"{self._sandbox}/leads.json", timeout=10).json()["data"]
+        rows = requests.get(f"{self._sandbox}/leads.json", timeout=60).json()["data"]
         found = {row["email"]: row for row in rows}
         return found if emails is None else {email: found[email] for email in emails if email in found}
 
     def tell_sandbox(self, action: str, **form: Any) -> None:
         """Do what its control page can: `tell_sandbox("switches", slow_next=1)`."""
-        requests.post(f"{self._sandbox}/{action}", json=form, timeout=10).raise_for_status()
+        requests.post(f"{self._sandbox}/{action}", json=form, timeout=60).raise_for_status()
 
 
 def _answers(address: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address, timeout=5) as reply:
+        with opener.open(address, timeout=20) as reply:
             return reply.status == 200
     except OSError:
         return False

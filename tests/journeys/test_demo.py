@@ -18,16 +18,17 @@ import requests
 from django.conf import settings
 
 from syncadmin.supervisor.processes import MARK
-from tests.syncadmin.supervisor.instance import IS_POSTGRES, free_port, press_ctrl_c
+from tests.ports import free_port
+from tests.syncadmin.supervisor.instance import IS_POSTGRES, press_ctrl_c
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(IS_POSTGRES, reason="The demo shows the embedded default: SQLite."),
 ]
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Desk:
     def sandbox_requests(self) -> list[dict[str, str]]:
         """What came in at the sandbox while it runs; it forgets when it ends."""
         address = f"http://127.0.0.1:{self.sandbox_port}/__sandbox__/requests.json"
-        return list(requests.get(address, timeout=10).json()["data"])
+        return list(requests.get(address, timeout=60).json()["data"])
 
     def close(self) -> None:
         for process in self.started:
@@ -144,13 +145,13 @@ def test_somebody_tries_it_changes_a_row_and_leaves(desk: Desk):
     assert "Traceback" not in screen
 
     with requests.Session() as browser:
-        page = browser.get(f"http://127.0.0.1:{desk.port}/login/", timeout=10)
+        page = browser.get(f"http://127.0.0.1:{desk.port}/login/", timeout=60)
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
         password = re.search(r"Password +(\S+)", screen)[1]
         form = {"csrfmiddlewaretoken": token, "username": "demo@example.com", "password": password}
-        browser.post(page.url, form, timeout=10)
+        browser.post(page.url, form, timeout=60)
         failed_rows = re.search(r"Rows that did not arrive: (\S+)", screen)[1]
-        assert browser.get(failed_rows, timeout=10, allow_redirects=False).status_code == 200
+        assert browser.get(failed_rows, timeout=60, allow_redirects=False).status_code == 200
 
     again = desk.manage("demo")
     assert again.returncode == 2
@@ -161,7 +162,7 @@ def test_somebody_tries_it_changes_a_row_and_leaves(desk: Desk):
 
     press_ctrl_c(process)
 
-    assert process.wait(40) == 0
+    assert process.wait(120) == 0
     assert desk.screen.endswith("\n  Stopping …\n  Stopped.\n")
     assert desk.children() == []
 
@@ -186,7 +187,7 @@ def test_a_demo_that_was_killed_goes_on_and_a_third_one_sends_nothing(desk: Desk
     assert numbers(screen, "leads") == [5_000, 0, 4_764, 190, 40, 6]
     assert not [one for one in desk.sandbox_requests() if one["method"] == "POST"]
     process.terminate()
-    assert process.wait(40) == 0
+    assert process.wait(120) == 0
     assert desk.children() == []
 
 
@@ -207,7 +208,7 @@ def test_production_without_its_settings_is_refused_in_a_sentence(desk: Desk):
         env=desk.env | {"DEBUG": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 1

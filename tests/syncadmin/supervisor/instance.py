@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -87,7 +86,7 @@ class Instance:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -150,7 +149,7 @@ class Instance:
             return dict(json.loads(path.read_text()))
         return {}
 
-    def wait(self, is_true: Callable[[], bool], what: str, *, seconds: float = 40) -> None:
+    def wait(self, is_true: Callable[[], bool], what: str, *, seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while not is_true():
             assert time.monotonic() < end, f"Waited {seconds} s in vain for {what}.\n{self.log()[-4000:]}"
@@ -237,10 +236,3 @@ def database_at_hand(instance: Instance) -> Iterator[None]:
 def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
     """As a terminal does it: to everything in the foreground, which is its process group."""
     os.killpg(process.pid, signal.SIGINT)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
