@@ -217,13 +217,19 @@ def _cron(told: Any) -> dict[str, Any]:
     except CronSimError as error:
         raise ScheduleWrong(
             CRON,
-            f"this is no cron schedule ({str(error).lower()}). It has five parts: minute, hour, day of the "
+            f"this is no cron schedule ({_why(error)}). It has five parts: minute, hour, day of the "
             "month, month, day of the week, such as “0 7 * * 1-5”",
         ) from None
     times = Schedule(CRON, cron=text).times(_EPOCH, 300)
     if any(later - sooner < timedelta(minutes=LEAST_MINUTES) for sooner, later in pairwise(times)):
         raise ScheduleWrong(CRON, f"two of its times are less than {LEAST_MINUTES} minutes apart")
     return {"cron": text}
+
+
+def _why(error: CronSimError) -> str:
+    """What is wrong with a cron schedule, in words: “there is no such day of month”."""
+    bad, _, part = str(error).lower().replace("-", " ").partition("bad ")
+    return f"there is no such {part}" if part and not bad else str(error).lower()
 
 
 def _after(told: Any) -> dict[str, Any]:
@@ -244,10 +250,14 @@ def clock(told: Any, part: str) -> time:
 
 
 def _zone(told: Mapping[str, Any]) -> str:
-    zone = told.get("zone") or "UTC"
-    if zone not in available_timezones():
+    """The zone by its own spelling, however it was written: europe/berlin is Europe/Berlin."""
+    zone = str(told.get("zone") or "UTC").strip()
+    if zone in available_timezones():
+        return zone
+    spelt = {name.lower(): name for name in available_timezones()}.get(zone.lower().replace(" ", "_"))
+    if spelt is None:
         raise ScheduleWrong("zone", f"there is no time zone “{zone}”; write one such as Europe/Berlin")
-    return str(zone)
+    return spelt
 
 
 def _between(told: Mapping[str, Any]) -> tuple[time, time] | None:

@@ -133,6 +133,9 @@ def send_test(target: AlertTarget, by: str) -> Result:
     )
     if result.sent:
         _is_well(AlertTarget.objects.filter(pk=target.pk))
+    else:  # the page says so; what is to be sent is tried all the same
+        since = target.problem_since or kept.created_at
+        AlertTarget.objects.filter(pk=target.pk).update(problem=result.told, problem_since=since)
     return result
 
 

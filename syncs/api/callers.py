@@ -32,6 +32,11 @@ SEND_ONE = (
     "sync's own token, which an editor makes."
 )
 
+NOT_GOOD = (
+    "This token is not good here: it is mistyped, has ended, was replaced or taken back, or is another "
+    "sync's. An admin of the team makes API tokens, an editor the sync's own."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -125,7 +130,7 @@ def _unknown(request: HttpRequest) -> JsonResponse:
         seconds = max(1, int((time - timezone.now()).total_seconds()))
         words = f"Too many wrong tokens came from here. Try again in {throttle.minutes_until(time)}."
         return refused(429, words, **{"Retry-After": str(seconds)})
-    return refused(401, SEND_ONE, **{"WWW-Authenticate": "Bearer"})
+    return refused(401, NOT_GOOD if bearer.given(request) else SEND_ONE, **{"WWW-Authenticate": "Bearer"})
 
 
 def _too_much(token: ApiToken, scope: Scope) -> JsonResponse:

@@ -18,7 +18,7 @@ from syncs.configuration.mail_domains import write_mail_domains
 from syncs.configuration.plan import Plan
 from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import attention, ledger
-from syncs.engine.scheduling import is_circle, schedule_of, set_schedule
+from syncs.engine.scheduling import Circle, schedule_of, set_schedule
 from syncs.models import FieldMapping, QueryModel, Run, Source, Sync
 
 
@@ -185,10 +185,11 @@ class _Writer:
         if wanted == schedule_of(sync):
             return
         follows = Sync.objects.get(team=self._team, name=wanted.after) if wanted.after else None
-        if follows is not None and is_circle(sync, follows):
+        try:
+            set_schedule(sync, wanted, follows)
+        except Circle:
             message = f"`schedule` of {goal.part.called}: the syncs would start each other without an end"
-            raise ConfigurationError([Problem(goal.part.line_of("schedule"), message)])
-        set_schedule(sync, wanted, follows)
+            raise ConfigurationError([Problem(goal.part.line_of("schedule"), message)]) from None
 
 
 def write_sync(goal: SyncGoal, *, team: Team, model: QueryModel, connection: Connection) -> Sync:

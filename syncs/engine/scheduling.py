@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from syncadmin.teams.models import Team
 from syncs.engine.run import AlreadyRunning, Paused, start
 from syncs.models import MissedTime, Run, Sync, SyncSchedule
 from syncs.schedule import AFTER, BY_HAND, MANUAL, Schedule, ScheduleWrong
@@ -19,6 +20,10 @@ MOST_FOLLOWED = 100  # syncs in a row
 STARTED = ("sync__team", "sync__model", "sync__connection")  # what a start looks at
 
 log = logging.getLogger(__name__)
+
+
+class Circle(Exception):
+    """A sync that follows this one is to be followed by it."""
 
 
 def is_first(sync: Sync) -> bool:
@@ -56,7 +61,10 @@ def said_by(stored: SyncSchedule | None) -> Schedule:
 
 
 def set_schedule(sync: Sync, schedule: Schedule, follows: Sync | None = None) -> None:
-    """Set when the sync runs by itself from now on. `follows` is the sync that the schedule names."""
+    """Set when the sync runs by itself from now on. `follows` is the sync that the schedule names.
+
+    Raises Circle where runs would start each other without an end.
+    """
     if schedule.kind == MANUAL:
         SyncSchedule.objects.filter(sync=sync).delete()
         return
@@ -64,7 +72,14 @@ def set_schedule(sync: Sync, schedule: Schedule, follows: Sync | None = None) ->
     kept = SyncSchedule(team_id=sync.team_id, sync=sync, rule=rule, follows=follows)
     plan_next(kept)
     names = ("team_id", "rule", "follows", "next_at", "followed")
-    SyncSchedule.objects.update_or_create(sync=sync, defaults={name: getattr(kept, name) for name in names})
+    with transaction.atomic():
+        if follows is not None:
+            # Of two that are set at once the later one sees the earlier.
+            Team.objects.select_for_update(no_key=True).get(pk=sync.team_id)
+            if is_circle(sync, follows):
+                raise Circle
+        defaults = {name: getattr(kept, name) for name in names}
+        SyncSchedule.objects.update_or_create(sync=sync, defaults=defaults)
 
 
 def plan_next(schedule: SyncSchedule, now: datetime | None = None) -> None:

@@ -58,13 +58,15 @@ class OfSync:
     """What is known of a sync, whatever the row. Runs that only tried things are left out.
 
     `last` is the newest run over all rows that came to its end, `newest` the newest of any kind; `next_at`
-    when its schedule starts it next; `wish` holds rows that are sent again as soon as a run has ended.
+    when its schedule starts it next, `follows` the name of the sync that it comes after; `wish` holds rows
+    that are sent again as soon as a run has ended.
     """
 
     sync: Sync
     newest: Run | None = None
     last: Run | None = None
     next_at: datetime | None = None
+    follows: str = ""
     wish: WaitingRetry | None = None
 
     @property

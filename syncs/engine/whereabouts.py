@@ -124,12 +124,13 @@ def _syncs(team: Team) -> dict[int, OfSync]:
     )
     wanted = {pk for sync in syncs for pk in (sync.newest_run, sync.last_run) if pk}
     runs = Run.objects.defer("notes", "diff").in_bulk(wanted)
-    due = dict(SyncSchedule.objects.filter(team=team).values_list("sync_id", "next_at"))
+    schedules = SyncSchedule.objects.filter(team=team).values_list("sync_id", "next_at", "follows__name")
+    due = {pk: (next_at, follows or "") for pk, next_at, follows in schedules}
     wishes = {wish.sync_id: wish for wish in WaitingRetry.objects.filter(team=team)}
     found = {}
     for sync in syncs:
         newest_run, last_run = runs.get(sync.newest_run), runs.get(sync.last_run)
-        one = OfSync(sync, newest_run, last_run, due.get(sync.pk), wishes.get(sync.pk))
+        one = OfSync(sync, newest_run, last_run, *due.get(sync.pk, (None, "")), wishes.get(sync.pk))
         for run in filter(None, (one.newest, one.last)):
             run.sync = sync
         found[sync.pk] = one

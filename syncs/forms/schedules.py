@@ -70,11 +70,20 @@ class ScheduleForm(forms.Form):
         kind = cleaned.get("kind")
         if self.errors or kind in {None, words.MANUAL}:
             return cleaned
+        if kind == words.WEEKLY and not cleaned["days"]:
+            self.add_error("days", "Choose at least one day.")
+            return cleaned
         try:
             self.schedule = read(self._told(cleaned))
         except ScheduleWrong as wrong:
-            self.add_error(PLACES.get(wrong.part, "kind"), f"{_upper(str(wrong))}.")
+            self.add_error(self._place(wrong.part, cleaned), f"{_upper(str(wrong))}.")
         return cleaned
+
+    def _place(self, part: str, cleaned: dict[str, Any]) -> str:
+        """The field that is wrong: of two hours the one that is no time."""
+        if part == "between" and cleaned["opens"] and not cleaned["closes"]:
+            return "closes"
+        return PLACES.get(part, "kind")
 
     def _told(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         kind = cleaned["kind"]

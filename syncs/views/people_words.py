@@ -259,6 +259,8 @@ def next_run(of: OfSync) -> str:
         return "The sync is paused: whoever edits it must resume it first."
     if of.next_at is not None:
         return f"The next run is due on {when(of.next_at)}."
+    if of.follows:
+        return f"The sync runs after each good run of {of.follows}."
     return "The sync runs when somebody starts it."
 
 

@@ -166,6 +166,7 @@ def run_request(request: TeamRequest, run: UUID, exchange: UUID) -> HttpResponse
         "is_cut": not is_whole and max(len(sent), len(told)) > LONGEST,
         "rows": rows,
         "row_count": 1 if position is not None else (batch.operation_count if batch is not None else 0),
+        "writes": one.method in WRITES,
         "curl": as_curl(one) if personal.is_shown() else "",
     }
     return render(request, "syncs/runs/request.html", shown)

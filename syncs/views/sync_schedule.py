@@ -1,6 +1,7 @@
 """When a sync runs by itself: the form, its next times, and the token by which other programs start it."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db import transaction
@@ -13,13 +14,14 @@ from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration import versions
 from syncs.engine import start_tokens
-from syncs.engine.scheduling import is_circle, is_first, said_by, set_schedule, stored_schedule
+from syncs.engine.scheduling import Circle, is_circle, is_first, said_by, set_schedule, stored_schedule
 from syncs.forms.schedules import ZONES, ScheduleForm, initial_of
 from syncs.models import StartToken, Sync
-from syncs.schedule import AFTER, MANUAL, Schedule
+from syncs.schedule import AFTER, EVERY, MANUAL, Schedule
 from syncs.views.sync_facts import of_sync
 
 SHOWN_TIMES = 5
+CIRCLE = "{} comes after this sync: they would start each other for ever."
 
 
 @of_sync(Can.BUILD)
@@ -34,21 +36,15 @@ def sync_schedule(request: TeamRequest, sync: Sync) -> HttpResponse:
         return _show(request, sync, ScheduleForm(initial=initial, others=others), schedule)
     form = ScheduleForm(request.POST, others=others)
     if form.is_valid() and form.followed is not None and is_circle(sync, form.followed):
-        form.add_error(
-            "follows", f"{form.followed} comes after this sync: they would start each other for ever."
-        )
+        form.add_error("follows", CIRCLE.format(form.followed))
     if form.is_valid() and request.POST.get("action") == "save":
-        with transaction.atomic():
-            now = (
-                Sync.objects.select_for_update(of=("self",))
-                .select_related("model", "connection")
-                .get(pk=sync.pk)
-            )
-            versions.keep_found(now)
-            set_schedule(now, form.schedule, form.followed)
-            versions.keep(now, author=request.user)
-        messages.success(request, _told(form.schedule))
-        return redirect("sync", request.team.slug, sync.public_id)
+        try:
+            _save(request, sync, form)
+        except Circle:  # somebody else let that one follow just now
+            form.add_error("follows", CIRCLE.format(form.followed))
+        else:
+            messages.success(request, _told(form.schedule))
+            return redirect("sync", request.team.slug, sync.public_id)
     return _show(request, sync, form, form.schedule if form.is_valid() else None)
 
 
@@ -77,8 +73,24 @@ def sync_token(request: TeamRequest, sync: Sync) -> HttpResponse:
     return response
 
 
+def _save(request: TeamRequest, sync: Sync, form: ScheduleForm) -> None:
+    with transaction.atomic():
+        found = Sync.objects.select_for_update(of=("self",)).select_related("model", "connection")
+        now = found.get(pk=sync.pk)
+        versions.keep_found(now)
+        set_schedule(now, form.schedule, form.followed)
+        versions.keep(now, author=request.user)
+
+
 def next_times(schedule: Schedule, count: int = SHOWN_TIMES) -> list[datetime]:
     return schedule.times(timezone.now(), count)
+
+
+def _times(schedule: Schedule, here: str) -> list[tuple[datetime, str]]:
+    """The next times, each with what the clocks of the schedule's own zone show then, if that is another."""
+    has_clocks = schedule.kind != EVERY or schedule.between is not None
+    zone = ZoneInfo(schedule.zone) if has_clocks and schedule.zone != here else None
+    return [(at, f"{at.astimezone(zone):%a %H:%M}" if zone else "") for at in next_times(schedule)]
 
 
 def _show(request: TeamRequest, sync: Sync, form: ScheduleForm, schedule: Schedule | None) -> HttpResponse:
@@ -90,7 +102,7 @@ def _show(request: TeamRequest, sync: Sync, form: ScheduleForm, schedule: Schedu
         "schedule": schedule,
         "runs_by_itself": schedule is not None and schedule.kind != MANUAL,
         "is_after": schedule is not None and schedule.kind == AFTER,
-        "times": next_times(schedule) if schedule is not None else [],
+        "times": _times(schedule, request.user.time_zone) if schedule is not None else [],
         "zones": ZONES,
         "is_first": is_first(sync),
         "token": StartToken.objects.select_related("made_by").filter(sync=sync).first(),

@@ -10,6 +10,7 @@ from syncs import tasks
 from syncs.engine import scheduling
 from syncs.engine.run import cancel, start
 from syncs.models import MissedTime, Run, Sync, SyncSchedule
+from syncs.schedule import Schedule
 from tests.syncs.engine.scene import Scene, make_sync, person
 
 START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
@@ -162,6 +163,9 @@ def test_syncs_that_would_start_each_other_for_ever_are_found(begun: Scene) -> N
     assert scheduling.is_circle(begun.sync, third)
     assert scheduling.is_circle(begun.sync, begun.sync)
     assert not scheduling.is_circle(third, begun.sync)
+    with pytest.raises(scheduling.Circle):  # whoever looked before third followed second
+        scheduling.set_schedule(begun.sync, Schedule("after", after="c"), third)
+    assert not SyncSchedule.objects.filter(sync=begun.sync).exists()
 
 
 def test_a_tick_starts_what_is_due_and_a_worker_runs_it(

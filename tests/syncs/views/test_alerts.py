@@ -149,6 +149,9 @@ def test_a_test_that_fails_says_why(page: Client, team: Team, place: Place) -> N
     assert (
         "The test to “hook” failed. 127.0.0.1 no longer knows this address (404)." in answer.content.decode()
     )
+    assert "Not working" in shown(page, "alerts"), "the list says so too, until something arrives"
+    target.refresh_from_db()
+    assert (target.failure_count, target.paused_until) == (0, None), "alerts are tried all the same"
     log = shown(page, "alert_log")
     assert "[Acme] A test" in log
     assert "Failed" in log

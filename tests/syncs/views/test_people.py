@@ -18,7 +18,7 @@ from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here, start
 from syncs.engine.whereabouts import begins
 from syncs.management.base import UserError
-from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync, WaitingRetry
+from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync, SyncSchedule, WaitingRetry
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, make_sync, person, plan_only, set_mapping
 from tests.syncs.engine.test_guarded_runs import ONLY_VPS, guard
@@ -132,6 +132,9 @@ def test_a_row_of_which_nothing_changed_says_since_when(as_alice: Client, world:
     assert "no run since had anything new to send of it." in where(as_alice, "person1@acme.com")
     assert "Qualified refused it on" in where(as_alice, "5")
     assert "The next run sends it again. The sync runs when somebody starts it." in where(as_alice, "5")
+    before = make_sync(team=world.team, connection=world.connection, name="companies")
+    SyncSchedule.objects.create(team=world.team, sync=world.sync, follows=before)
+    assert "The sync runs after each good run of companies." in where(as_alice, "5")
 
 
 def test_what_was_wrong_and_is_right_now_arrived(as_alice: Client, world: Scene) -> None:

@@ -102,6 +102,9 @@ def test_from_a_run_one_comes_to_the_exact_request_of_a_row_and_takes_it_along(
     for told in ("person1@acme.com", "person2@acme.com", "person3@acme.com", "Authorization", "202"):
         assert told in page
     assert API_KEY not in page
+    assert "It writes to the destination when you run it." in page
+    asks = next(one for one in Exchange.objects.filter(method="GET", subject=run.public_id))
+    assert "It writes" not in as_alice.get(address("run_request", run, asks.public_id)).text
     assert links(page, address("run_planned_row", run, 1, 2))
     exchange = Exchange.objects.get(public_id=whole.rstrip("/").rpartition("/")[2])
     (command,) = re.findall(r'<pre tabindex="0" id="curl"[^>]*>(.*?)</pre>', page, re.DOTALL)

@@ -62,6 +62,14 @@ def test_alice_lets_a_sync_run_every_morning(page: Client, sync: Sync) -> None:
     assert 'value="07:30"' in again
 
 
+def test_the_next_times_are_told_by_both_clocks(page: Client, sync: Sync) -> None:
+    typed = {"kind": "daily", "daily_at": "02:30", "zone": "asia/kolkata", "action": "times"}
+    shown = save(page, sync, **typed).content.decode()
+    assert shown.count("02:30 there") == 5
+    assert "in the schedule’s, Asia/Kolkata" in shown
+    assert " there</span>" not in save(page, sync, **(typed | {"zone": "UTC"})).content.decode()
+
+
 def test_the_next_times_are_shown_and_nothing_is_stored(page: Client, sync: Sync) -> None:
     answer = save(page, sync, **(DAILY | {"action": "times"}))
     assert "Every day at 07:30 (Europe/Berlin)" in answer.content.decode()
@@ -73,8 +81,9 @@ def test_the_next_times_are_shown_and_nothing_is_stored(page: Client, sync: Sync
     [
         ({"kind": "every", "number": "1", "unit": "minute"}, "An interval is from 5 minutes"),
         ({"kind": "daily", "daily_at": ""}, "A time of day is written"),
-        ({"kind": "weekly", "weekly_at": "07:00"}, "Weekly needs days"),
+        ({"kind": "weekly", "weekly_at": "07:00"}, "Choose at least one day"),
         ({"kind": "cron", "cron": "* * *"}, "five parts"),
+        ({"kind": "cron", "cron": "0 0 30 2 *"}, "there is no such day of month"),
         ({"kind": "after", "follows": ""}, "Name the sync"),
         ({"kind": "after", "follows": "elsewhere"}, "Select a valid choice"),
         ({"kind": "daily", "daily_at": "07:00", "zone": "Mars"}, "There is no time zone “Mars”"),
@@ -160,7 +169,7 @@ def secret(page: Client, sync: Sync) -> str:
     return f"sync_{made}"
 
 
-def test_another_program_starts_a_run_and_asks_how_it_went(sync: Sync, secret: str) -> None:
+def test_another_program_starts_a_run_and_asks_how_it_went(page: Client, sync: Sync, secret: str) -> None:
     answer = outside(sync, secret)
     assert answer.status_code == 202
     run = Run.objects.get(public_id=answer.json()["run"])
@@ -168,6 +177,7 @@ def test_another_program_starts_a_run_and_asks_how_it_went(sync: Sync, secret: s
     busy = outside(sync, secret)
     assert (busy.status_code, busy.json()["run"]) == (409, str(run.public_id))
     finish_here(run)
+    assert "by another program" in page.get(reverse("run", args=["acme", run.public_id])).content.decode()
     told = outside(sync, secret, method="get", run=str(run.public_id)).json()
     assert (told["status"], told["unchanged"]) == ("succeeded", 1)
     assert StartToken.objects.get().used_at is not None
@@ -178,7 +188,9 @@ def test_who_has_no_token_or_another_syncs_learns_nothing(sync: Sync, secret: st
     gone = Sync(public_id="00000000-0000-4000-8000-000000000000")
     answers = [outside(sync), outside(sync, "wrong"), outside(other, secret), outside(gone, secret)]
     assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.content for answer in answers}) == 1
+    assert "Send a token" in answers[0].json()["error"]
+    assert "This token is not good here" in answers[1].json()["error"]
+    assert len({answer.content for answer in answers[1:]}) == 1
     assert outside(sync, secret, method="get").status_code == 401, "it lists no runs"
     assert outside(sync, secret, method="put").status_code == 405
     assert Run.objects.count() == 1
