@@ -12,10 +12,14 @@ from django_q.models import OrmQ, Schedule
 
 from syncadmin.supervisor.decisions import Glance, rings_wanted
 from syncs.engine import doorbell
-from syncs.models import Run
+from syncs.engine.lease import this_holder
+from syncs.models import Run, WorkerBeat
+from syncs.models.worker_beat import Kind
 
 LOOK_SECONDS = 1.0
 MEND_SECONDS = 30.0
+BEAT_SECONDS = 2.0
+STEP_SECONDS = 60.0  # the supervisor's loop may wait for a process to end; longer, and it hangs
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +49,8 @@ class Watcher(threading.Thread):
     """Looks at the queue every second and rings for due runs; `latest` is what it saw last.
 
     A thread of its own, because a database that is away can hold a caller for minutes. `problem` says why
-    there is no glance now.
+    there is no glance now. As long as the supervisor's loop calls `step()`, the database is told that it is
+    there.
     """
 
     def __init__(self) -> None:
@@ -53,6 +58,13 @@ class Watcher(threading.Thread):
         self.latest: Glance | None = None
         self.problem = ""
         self._end = threading.Event()
+        self._name = this_holder()
+        self._stepped_at = time.monotonic()
+        self._beat_at = -BEAT_SECONDS
+
+    def step(self) -> None:
+        """The supervisor's loop goes round."""
+        self._stepped_at = time.monotonic()
 
     def run(self) -> None:
         mended_at = time.monotonic()
@@ -60,6 +72,7 @@ class Watcher(threading.Thread):
             try:
                 close_old_connections()
                 self.latest = look()
+                self.beat(self.latest.at)
                 if self.latest.at >= mended_at + MEND_SECONDS:
                     mend_schedules()
                     mended_at = self.latest.at
@@ -77,7 +90,20 @@ class Watcher(threading.Thread):
                 self.problem = str(error)
                 connections.close_all()
             self._end.wait(LOOK_SECONDS)
+        self._take_back()
         connections.close_all()
+
+    def beat(self, now: float) -> None:
+        """Say that the supervisor is there, unless its loop hangs. `now` is monotonic."""
+        if now >= self._beat_at + BEAT_SECONDS and now < self._stepped_at + STEP_SECONDS:
+            WorkerBeat.objects.beat(self._name, Kind.SUPERVISOR)
+            self._beat_at = now
+
+    def _take_back(self) -> None:
+        try:
+            WorkerBeat.objects.filter(name=self._name).delete()
+        except Error:
+            log.debug("The database does not answer: the last sign of life grows old by itself.")
 
     def end(self) -> None:
         self._end.set()

@@ -158,6 +158,8 @@ class Supervisor:
         self.is_stopping = True
 
     def _step(self) -> None:
+        if self.watcher:
+            self.watcher.step()
         for child in self.children:
             status = child.process.poll() if child.process else None
             if status is not None:

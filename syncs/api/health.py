@@ -4,8 +4,10 @@
 
 ```
 {"ok": false, "web": "ok", "database": "ok", "worker": "none has shown itself for 10 seconds",
- "clock": "ok", "queue": "ok", "queue_seconds": 3}
+ "supervisor": "ok", "clock": "ok", "queue": "ok", "queue_seconds": 3}
 ```
+
+The supervisor is that of the workers, on whatever machine: it starts again what dies and replaces what hangs.
 """
 
 import hmac
@@ -26,8 +28,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from destinations.models import Connection
 from syncs.models import Run, WorkerBeat
+from syncs.models.worker_beat import Kind
 
 OK = "ok"
+NO_SUPERVISOR = "none has shown itself for 30 seconds: nothing that dies is started again"
 TICK = "tick"  # see supervisor/doorbells.py
 LATE = timedelta(minutes=5)  # for what happens each minute, and for a run that is due
 
@@ -38,7 +42,7 @@ RESULTS = ("accepted", "rejected", "in_doubt", "invalid", "held_back", "unchange
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Web, database, worker, the clock that starts what is due, and how long runs have waited."""
+    """Web, database, worker, supervisor, the clock that starts what is due, and how long runs have waited."""
     parts, queue_seconds = _parts()
     ok = all(told == OK for told in parts.values())
     return JsonResponse({"ok": ok, **parts, "queue_seconds": queue_seconds}, status=200 if ok else 503)
@@ -66,12 +70,14 @@ def _parts() -> tuple[dict[str, str], int]:
     try:
         connection.ensure_connection()
         worker = OK if WorkerBeat.objects.are_alive() else "none has shown itself for 10 seconds"
+        supervisor = OK if WorkerBeat.objects.are_alive(Kind.SUPERVISOR) else NO_SUPERVISOR
         clock = OK if _is_clock_going() else "it has not ticked for 5 minutes: schedules stand still"
         waited = _queue_age()
     except DatabaseError:
         return parts | {"database": "it does not answer"}, 0
     queue = OK if waited < LATE else "a run has waited for 5 minutes: workers are busy or stuck"
-    return parts | {"worker": worker, "clock": clock, "queue": queue}, int(waited.total_seconds())
+    told = {"worker": worker, "supervisor": supervisor, "clock": clock, "queue": queue}
+    return parts | told, int(waited.total_seconds())
 
 
 def _is_clock_going() -> bool:
@@ -94,16 +100,20 @@ class _Figures:
     """What is collected when somebody asks. All of it is in the database, so any process can tell it."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._installation()
-        yield from self._runs()
-        yield from self._connections()
-
-    def _installation(self) -> Iterator[Metric]:
         parts, waited = _parts()
+        yield self._up(parts)
+        if parts["database"] == OK:  # all else is in there
+            yield from self._queue(waited)
+            yield from self._runs()
+            yield from self._connections()
+
+    def _up(self, parts: dict[str, str]) -> Metric:
         up = GaugeMetricFamily("syncadmin_up", "Whether a part works", labels=["part"])
         for part, told in parts.items():
             up.add_metric([part], float(told == OK))
-        yield up
+        return up
+
+    def _queue(self, waited: int) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "syncadmin_queue_oldest_seconds", "How long the run that is due longest has waited", value=waited
         )

@@ -15,7 +15,7 @@ from tests.chaos.world import World, wait_until
 from tests.ports import free_port
 from tests.postgres import postgres
 
-WELL = dict.fromkeys(("web", "database", "worker", "clock", "queue"), "ok")
+WELL = dict.fromkeys(("web", "database", "worker", "supervisor", "clock", "queue"), "ok")
 
 
 @long_form
@@ -54,6 +54,9 @@ def test_health_names_what_is_broken_and_is_well_again_by_itself(make_world: Cal
         world.kill([process for process in world.processes() if process.pid not in pids])
         wait_until(
             lambda: tells("worker", "none has shown itself"), 20, "the death of the workers to be told"
+        )
+        wait_until(
+            lambda: tells("supervisor", "none has shown itself"), 45, "the supervisor's death to be told"
         )
     with Supervised(world):
         wait_until(is_well, 60, f"the workers to be back\n{world.tail()}")

@@ -1,11 +1,14 @@
 """The queue's two schedules, and the queue as it is seen."""
 
+import time
 from datetime import timedelta
 
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from syncadmin.supervisor.doorbells import ensure_schedules, look, mend_schedules
+from syncadmin.supervisor.doorbells import STEP_SECONDS, Watcher, ensure_schedules, look, mend_schedules
+from syncs.models import WorkerBeat
+from syncs.models.worker_beat import Kind
 
 HOUR = timedelta(hours=1)
 
@@ -53,3 +56,13 @@ def test_a_doorbell_is_waiting_until_a_pool_takes_it(db):
     taken = OrmQ.objects.create(key="syncadmin", payload="", lock=timezone.now() + timedelta(hours=6))
     glance = look()
     assert (glance.due, glance.waiting, glance.taken) == (0, {waiting.pk}, {taken.pk: taken.lock})
+
+
+def test_a_supervisor_whose_loop_hangs_gives_no_sign_of_life(db):
+    watcher, now = Watcher(), time.monotonic()
+    watcher.beat(now + STEP_SECONDS + 1)
+    assert not WorkerBeat.objects.are_alive(Kind.SUPERVISOR)
+    watcher.step()
+    watcher.beat(now)
+    assert WorkerBeat.objects.are_alive(Kind.SUPERVISOR)
+    assert not WorkerBeat.objects.are_alive(), "it is no worker"

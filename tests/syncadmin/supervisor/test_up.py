@@ -14,6 +14,7 @@ import pytest
 
 from syncadmin.supervisor.processes import MARK, mark_of
 from syncs.models import WorkerBeat
+from syncs.models.worker_beat import Kind
 from tests.ports import free_port
 from tests.syncadmin.supervisor.instance import ALIAS, Instance, press_ctrl_c
 
@@ -136,10 +137,12 @@ def test_the_database_knows_within_seconds_whether_a_worker_is_there(instance: I
     beats = WorkerBeat.objects.using(ALIAS)
     process = instance.start_pool()
     instance.wait(beats.are_alive, "the first beat")
+    instance.wait(lambda: beats.are_alive(Kind.SUPERVISOR), "the supervisor's first beat")
 
     process.terminate()
     assert process.wait(60) == 0
     assert not beats.are_alive(), "who ends takes the word back"
+    instance.wait(lambda: not beats.are_alive(Kind.SUPERVISOR), "the supervisor's word to be taken back")
 
     process = instance.start_pool()
     instance.wait(beats.are_alive, "a beat of the next")

@@ -13,14 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from syncs.engine.run import cancel
 from syncs.models import Run, WorkerBeat, worker_beat
+from syncs.models.worker_beat import Kind
 from tests.syncs.engine.scene import Scene, person
 
 
 @pytest.fixture
 def works(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker and the clock are going, however long the test takes."""
+    """A worker, its supervisor and the clock are going, however long the test takes."""
     monkeypatch.setattr(worker_beat, "LASTS", timedelta(hours=1))
+    monkeypatch.setattr(worker_beat, "SUPERVISOR_LASTS", timedelta(hours=1))
     WorkerBeat.objects.beat("here")
+    WorkerBeat.objects.beat("its supervisor", Kind.SUPERVISOR)
     Schedule.objects.create(name="tick", func="syncs.tasks.tick", next_run=timezone.now())
 
 
@@ -30,15 +33,20 @@ def health(client: Client) -> tuple[int, dict[str, Any]]:
 
 
 def test_all_is_well(client: Client, works: None) -> None:
-    parts = dict.fromkeys(["web", "database", "worker", "clock", "queue"], "ok")
+    parts = dict.fromkeys(["web", "database", "worker", "supervisor", "clock", "queue"], "ok")
     assert health(client) == (200, {"ok": True, **parts, "queue_seconds": 0})
 
 
-def test_a_worker_that_is_gone_is_told(client: Client, works: None) -> None:
-    WorkerBeat.objects.all().delete()
-    status, told = health(client)
-    assert (status, told["ok"], told["database"]) == (503, False, "ok")
-    assert "none has shown itself" in told["worker"]
+def test_a_worker_or_a_supervisor_that_is_gone_is_told(client: Client, works: None) -> None:
+    for kind, gone, there in (
+        (Kind.WORKER, "worker", "supervisor"),
+        (Kind.SUPERVISOR, "supervisor", "worker"),
+    ):
+        WorkerBeat.objects.update(beat_at=timezone.now())
+        WorkerBeat.objects.filter(kind=kind).update(beat_at=timezone.now() - timedelta(hours=2))
+        status, told = health(client)
+        assert (status, told["ok"], told["database"], told[there]) == (503, False, "ok", "ok")
+        assert "none has shown itself" in told[gone]
 
 
 def test_a_clock_that_stands_still_is_told(client: Client, works: None) -> None:
@@ -65,14 +73,18 @@ def test_a_run_that_nobody_takes_is_told_and_one_that_rests_is_not(
 
 
 def test_a_database_that_does_not_answer_is_told(
-    client: Client, works: None, monkeypatch: pytest.MonkeyPatch
+    client: Client, works: None, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     def refuse() -> None:
         raise OperationalError("could not connect: password of syncadmin")
 
+    settings.METRICS_TOKEN = "t0ken"
     with monkeypatch.context() as patch:
         patch.setattr(connection, "ensure_connection", refuse)
         status, told = health(client)
+        figures = client.get("/metrics", headers={"Authorization": "Bearer t0ken"}).content.decode()
+    assert 'syncadmin_up{part="database"} 0.0' in figures
+    assert "syncadmin_sync_rows" not in figures
     assert (status, told["database"]) == (503, "it does not answer")
     assert "password" not in str(told)
 
