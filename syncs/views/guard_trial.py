@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from syncs.engine import permitted
 from syncs.engine.ground import shape_of, told_next
 from syncs.engine.guard_supplies import gathered
 from syncs.engine.guard_trial import Trial, try_rows
@@ -26,6 +27,8 @@ class Tried:
 
 def tried(sync: Sync) -> Tried:
     """Judge the first rows that the model returns, within some seconds."""
+    if why := permitted.why_not(sync):
+        return Tried(problem=why)
     try:
         trial = try_rows(
             quick_reader(sync.model.source),

@@ -8,6 +8,7 @@ from syncadmin.teams.access import TeamRequest
 from syncs.configuration.goals import SyncGoal, mapping_rows
 from syncs.configuration.guard_reading import Wanted
 from syncs.configuration.guard_save import never_sent, with_excused
+from syncs.engine import permitted
 from syncs.engine.guard_trial import Denied
 from syncs.engine.mapping import MappingBroken
 from syncs.models import FieldMapping, QueryModel, Sync
@@ -28,11 +29,14 @@ def ask(
     People whom the person ticked are excused in the guards, and not asked about again. Where it cannot be
     told, that is said, and the save goes on: the list itself holds them back in every run.
     """
+    told = "It could not be checked whether your other guards hold back those who must never be sent."
+    if model is None and (why := permitted.why_not(sync)):
+        messages.warning(request, f"{told} {why}")
+        return wanted, Denied()
     model = model or sync.model
     try:
         denied = never_sent(sync, quick_reader(model.source), model, wanted, mappings)
     except (SourceError, MappingBroken, Unreachable) as problem:
-        told = "It could not be checked whether your other guards hold back those who must never be sent."
         messages.warning(request, f"{told} {problem}")
         return wanted, Denied()
     if not denied.is_all:

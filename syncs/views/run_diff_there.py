@@ -14,6 +14,7 @@ from destinations import looking
 from destinations.contract import JSON, Found, Mode, Operation
 from destinations.errors import DestinationError
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine import permitted
 from syncs.engine.diff import is_same
 from syncs.engine.ground import way_of
 from syncs.engine.keys import row_key
@@ -58,6 +59,8 @@ def run_diff_there(request: TeamRequest, run: UUID) -> HttpResponse:
         return redirect("run_diff", request.team.slug, dry_run.public_id)
     place = run_words.place_of(dry_run)
     shown: dict[str, Any] = {"section": "syncs", "run": dry_run, "place": place, "sample": SAMPLE}
+    if why := permitted.why_not(dry_run.sync):
+        return render(request, "syncs/runs/diff_there.html", shown | {"refusal": why})
     lines = _sample(dry_run, request)
     try:
         seen = _look(dry_run, lines)

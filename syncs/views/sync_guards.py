@@ -20,6 +20,7 @@ from syncs.configuration.guard_save import (
     save_guards,
 )
 from syncs.configuration.guards import look_faults_of, looked_at, stored_guards
+from syncs.engine import permitted
 from syncs.engine.guard_kinds import KINDS, content_of, kind_of, name_of, sentence
 from syncs.engine.guard_trial import Denied
 from syncs.engine.mail_domains import DISPOSABLE, PERSONAL
@@ -37,7 +38,7 @@ from syncs.forms.guard_form import (
 from syncs.models import GuardKeys, QueryModel, Run, Sync
 from syncs.views import never_sent
 from syncs.views.guard_trial import tried
-from syncs.views.sync_columns import describe
+from syncs.views.sync_columns import Columns, describe
 from syncs.views.sync_facts import of_sync
 
 _CHANGED = "Somebody else changed the guards meanwhile."
@@ -150,7 +151,8 @@ def _reordered(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 def _edited(request: TeamRequest, sync: Sync, kind: str, stored: Guard | None) -> HttpResponse:
     """The form of one guard: shown, grown or shrunk by its buttons, and saved."""
-    columns = describe(sync.model)
+    why = permitted.why_not(sync)
+    columns = Columns(problem=why) if why else describe(sync.model)
     fields = _fields(sync)
     denied, run, is_behind = Denied(), None, False
     if request.method != "POST":

@@ -17,6 +17,7 @@ from destinations.models import Exchange
 from syncadmin.lib.shown import pretty_text
 from syncadmin.teams.access import Can, TeamRequest
 from syncs.configuration.goals import SyncGoal, mapping_rows
+from syncs.engine import permitted
 from syncs.engine.diff import Change
 from syncs.engine.ground import shape_of, told_next, way_of
 from syncs.engine.guard_supplies import guarded_by
@@ -84,7 +85,10 @@ class Looked:
 @of_sync(Can.BUILD)
 def sync_preview(request: TeamRequest, sync: Sync) -> HttpResponse:
     """A row as a run of the saved sync would send it."""
-    found, typed, error = _row(request, sync.model)
+    if why := permitted.why_not(sync):
+        found, typed, error = one_row.Found(), request.GET.get("key", "").strip(), why
+    else:
+        found, typed, error = _row(request, sync.model)
     looked = Looked(problem=error or found.problem)
     if found.row is not None:
         looked = look(sync, found, None)

@@ -158,3 +158,12 @@ def test_an_update_by_a_key_is_shown_with_the_look_up_before_it(
     assert "email_addresses=p1%40x.test" in found[0].url
     assert found[1].url.endswith("/v2/people/ID-THAT-IS-FOUND")
     assert not salesloft.requests
+
+
+def test_a_connection_that_is_no_longer_shared_is_not_asked(
+    tried: Run, connection: Connection, other_team: Team, as_alice: Client
+) -> None:
+    Connection.objects.filter(pk=connection.pk).update(team=other_team)
+    shown = as_alice.post(url("run_diff_there", tried.public_id)).content.decode()
+    assert "no longer shares the connection" in shown
+    assert not Exchange.objects.exists()

@@ -289,6 +289,17 @@ def test_alice_shares_a_model_and_charlie_sends_its_rows_and_changes_nothing(
     sync.refresh_from_db()
     with pytest.raises(NotShared, match="no longer shares the model"):
         start(sync, ring=False)
+    for asked in (
+        f"{reverse('sync_preview', args=['globex', sync.public_id])}?key=1",
+        f"{reverse('sync_guards', args=['globex', sync.public_id])}?try=1",
+        reverse("guard_add", args=["globex", sync.public_id, "hold_back"]),
+    ):
+        shown = globex.get(asked).content.decode()
+        assert ("no longer shares the model" in shown, "person1" in shown, "given_name" in shown) == (
+            True,
+            False,
+            False,
+        ), asked
 
 
 def test_a_document_names_a_shared_model_with_its_team(
