@@ -87,6 +87,13 @@ class Requests:
         return {scheme: self._proxies[scheme] for scheme in ("https", "http") if self._proxies[scheme]}
 
 
+def keep_files_here() -> None:
+    """No address reads a file of this machine: some name one as a template or as a key, and would send it."""
+    from apprise.attachment.file import AttachFile
+
+    AttachFile.download = lambda *_, **__: False  # what cannot be had is not opened
+
+
 def told(seen: Requests, service: str, *, sent: bool) -> str:
     """What came of it, for people: what happened, and who must do what."""
     service = "The webhook" if service == "JSON" else service  # nobody knows it by its format
@@ -165,6 +172,7 @@ def main() -> None:
 
     import apprise
 
+    keep_files_here()
     asset = apprise.AppriseAsset(
         app_id="Syncadmin",
         app_desc="Syncadmin",

@@ -1,11 +1,14 @@
 """What goes over the wire to services that are not on this machine, as apprise makes it of our addresses."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import apprise
 import pytest
 import responses
+from apprise.attachment.file import AttachFile
 
 from syncs.alerting import wire
 from syncs.alerting.addresses import KINDS, TargetKind
@@ -85,3 +88,19 @@ def test_a_webhook_gets_its_token_its_query_and_what_tells_messages_apart() -> N
 def test_a_telephone_gets_one_sentence_and_the_link() -> None:
     (request,) = sent(TargetKind.SMS, "open")
     assert "Run+3" not in str(request.body)
+
+
+def test_no_address_sends_a_file_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"content": "sesame-7Kq"}')
+    monkeypatch.setattr(AttachFile, "download", AttachFile.download)  # put back afterwards
+    wire.keep_files_here()
+    plugin = apprise.Apprise.instantiate(
+        f"discord://417429632418316298/JHZ7lQml277CDHmQKMHI8qBe7bk2ZwO5UKjC?template={secret}"
+    )
+    plugin.request_rate_per_sec = 0
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.post(re.compile("https://discord.com/.*"), json={})
+        sent = wire._notify(apprise, plugin, MESSAGE | {"state": "test"})
+        assert not any("sesame" in str(call.request.body) for call in mock.calls)
+    assert not sent
