@@ -13,10 +13,15 @@ _SQLITE_MAKES = (
     f"""CREATE TRIGGER audit_entries_stay BEFORE DELETE ON teams_auditentry
         WHEN NOT EXISTS (SELECT 1 FROM teams_teamdeletion WHERE team_number = OLD.team_id)
         BEGIN SELECT RAISE(ABORT, '{_SAYS}'); END""",  # noqa: S608
+    # INSERT OR REPLACE takes a row away without asking the trigger above.
+    f"""CREATE TRIGGER audit_entries_are_not_replaced BEFORE INSERT ON teams_auditentry
+        WHEN EXISTS (SELECT 1 FROM teams_auditentry WHERE id = NEW.id OR public_id = NEW.public_id)
+        BEGIN SELECT RAISE(ABORT, '{_SAYS}'); END""",  # noqa: S608
 )
 _SQLITE_DROPS = (
     "DROP TRIGGER IF EXISTS audit_entries_stay_as_they_are",
     "DROP TRIGGER IF EXISTS audit_entries_stay",
+    "DROP TRIGGER IF EXISTS audit_entries_are_not_replaced",
 )
 _POSTGRES_MAKES = (
     f"""CREATE OR REPLACE FUNCTION teams_audit_entries_stay() RETURNS trigger LANGUAGE plpgsql AS $$

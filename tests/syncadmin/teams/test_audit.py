@@ -117,6 +117,22 @@ def test_the_database_refuses_to_change_or_remove_an_entry(alice, team, other_te
     assert list(AuditEntry.objects.values()) == before
 
 
+@pytest.mark.parametrize("number", ["id", "id + 1000"])
+def test_an_entry_cannot_be_replaced_either(alice, team, number):
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL knows no REPLACE")
+    audit.record(alice, team, Action.TEAM_CHANGED)
+    before = list(AuditEntry.objects.values())
+    columns = "public_id, action, kind, name, subject_id, at, team_id"
+    statement = (
+        f"REPLACE INTO teams_auditentry (id, who, {columns}) "
+        f"SELECT {number}, 'nobody', {columns} FROM teams_auditentry"
+    )
+    with pytest.raises(DatabaseError, match="entries are only added"), transaction.atomic():
+        connection.cursor().execute(statement)
+    assert list(AuditEntry.objects.values()) == before
+
+
 def test_a_table_of_entries_cannot_be_emptied_at_once(alice, team):
     if connection.vendor != "postgresql":
         pytest.skip("SQLite knows no TRUNCATE")
