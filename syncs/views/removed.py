@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from syncs.models import Kept
+from syncs.models import Kept, Run
 
 Kind = Kept.Kind
 
@@ -27,10 +27,26 @@ def words(kind: Kept.Kind, *, since: datetime | None, is_last: bool = True) -> s
         return ""
     until = timezone.localtime(kept.removed_until)
     before = date_format(until, "j F" if until.year == timezone.localtime().year else "j F Y")
-    days, megabytes = _limits(kind)
-    why = f"to keep within {megabytes:,} MB" if kept.is_by_size else f"after {days:,} days"
     verb = "was" if kind == Kind.PAYLOADS else "were"
-    return f"{SUBJECTS[kind]} before {before} {verb} removed {why}."
+    return f"{SUBJECTS[kind]} before {before} {verb} removed {_why(kept)}."
+
+
+def of_run(kind: Kept.Kind, run: Run) -> str:
+    """What is missing of a run that has fewer rows of this kind than it counted; "" if nothing went yet."""
+    kept = Kept.objects.filter(kind=kind, removed_until__gt=run.created_at).first()
+    if kept is None:
+        return ""
+    if kind == Kind.PAYLOADS:
+        return f"What was sent in this run was removed {_why(kept)}. The numbers stay."
+    return (
+        f"Records of this run that did not arrive were removed {_why(kept)}; those that need attention now "
+        "are kept. The numbers stay."
+    )
+
+
+def _why(kept: Kept) -> str:
+    days, megabytes = _limits(Kind(kept.kind))
+    return f"to keep within {megabytes:,} MB" if kept.is_by_size else f"after {days:,} days"
 
 
 def _limits(kind: Kept.Kind) -> tuple[int, int]:

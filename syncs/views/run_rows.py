@@ -20,7 +20,17 @@ from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.engine import run_audit
 from syncs.engine.catalogue import look_up, title_of
 from syncs.models import Kept, RejectedRow, Run
-from syncs.views import run_approval, run_csv, run_diff, run_groups, run_ledger, run_sent, run_wire, run_words
+from syncs.views import (
+    removed,
+    run_approval,
+    run_csv,
+    run_diff,
+    run_groups,
+    run_ledger,
+    run_sent,
+    run_wire,
+    run_words,
+)
 from syncs.views.runs import find, why_not_again
 
 Stage = RejectedRow.Stage
@@ -59,6 +69,8 @@ def rows(request: TeamRequest, run: UUID) -> HttpResponse:
         page = SENT[kind](found, start=start, back=back)
         shown |= {"rows": page.rows, "newer": _text(page.newer), "older": _text(page.older)}
         shown["total"] = found.accepted_count if kind == "arrived" else found.waiting_count
+        if shown["total"] and not page.rows:
+            shown["removed"] = removed.of_run(Kept.Kind.PAYLOADS, found)
         return render(request, "syncs/runs/rows_sent.html", shown)
     if kind in KNOWN:
         back = "newer" in request.GET
@@ -119,7 +131,8 @@ def _by_stage(request: TeamRequest, run: Run, kind: str) -> dict[str, Any]:
         "listed": listed,
         "total": total,
         # A row and its companion (a lead's company) are told of one by one, and counted once.
-        "has_pairs": group is None and kind == "attention" and listed != total,
+        "has_pairs": group is None and kind == "attention" and listed > total,
+        "removed": removed.of_run(Kept.Kind.ROWS, run) if group is not None or listed < total else "",
         "why_not_again": why_not_again(run),
         "can_send_again": kind == "attention" and request.may_edit and not why_not_again(run),
         "most_keys": Run.MOST_KEYS,

@@ -73,7 +73,10 @@ def run(request: TeamRequest, run: UUID) -> HttpResponse:
             return HttpResponseClientRefresh()
         return render(request, "syncs/runs/_live.html", shown)
     groups = run_groups.with_examples(run_groups.of_run(found, Stage.values), run_words.adapter_of_run(found))
+    counted = found.attention_count + found.held_back_count
+    is_less = found.is_over and sum(group.count for group in groups) < counted
     shown |= {
+        "removed": removed.of_run(Kept.Kind.ROWS, found) if is_less else "",
         "groups": [group for group in groups if group.stage in RejectedRow.ATTENTION],
         "quiet_groups": [group for group in groups if group.stage not in RejectedRow.ATTENTION],
         "can_send_again": request.may_edit and not why_not_again(found),

@@ -15,6 +15,7 @@ from syncadmin.teams.models import Membership, Team, User
 from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here
 from syncs.models import LedgerEntry, RejectedRow, Run, Sync, WaitingRetry, WorkerBeat
+from syncs.tasks import prune
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, counts, make_sync, person, set_mapping
 
@@ -436,6 +437,25 @@ def test_what_was_sent_is_said_to_be_gone_when_it_is(as_alice: Client, run: Run)
     call_command("shell", "-c", "from syncs.tasks import prune; prune()", verbosity=0)
 
     assert "can no longer be listed" in text(as_alice.get(url("run_rows", run.public_id, show="arrived")))
+
+
+def test_what_went_for_lack_of_space_is_said_where_it_was(as_alice: Client, run: Run, settings) -> None:
+    settings.KEEP_RECORDS_MB = settings.KEEP_PAYLOADS_MB = 0
+    RejectedRow.objects.filter(stage="invalid").update(is_open=False)
+    prune()
+
+    gone = "Records of this run that did not arrive were removed to keep within 0 MB"
+    page = text(as_alice.get(url("run", run.public_id)))
+    assert gone in page
+    assert "1 row" in page, "one needs attention still"
+    kept = text(as_alice.get(url("run_rows", run.public_id, show="attention")))
+    assert gone in kept
+    assert "in 1 lines" not in kept
+    for narrowed in ({"show": "held_back"}, {"show": "attention", "stage": "invalid"}):
+        assert gone in text(as_alice.get(url("run_rows", run.public_id, **narrowed)))
+    sent = text(as_alice.get(url("run_rows", run.public_id, show="arrived")))
+    assert "What was sent in this run was removed to keep within 0 MB" in sent
+    assert "is kept for 14 days" not in sent
 
 
 def test_a_row_shows_its_values_its_part_of_the_wire_and_what_comes_next(as_alice: Client, run: Run) -> None:
