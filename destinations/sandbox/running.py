@@ -126,7 +126,7 @@ class Sandbox:
         """Let time pass at once."""
         self.service.clock.advance(seconds)
 
-    def wait_for_jobs(self, seconds: float = 10) -> bool:
+    def wait_for_jobs(self, seconds: float = 60) -> bool:
         """Wait until every job that can finish has finished. False: it took longer."""
         return self.service.jobs.wait_until_done(seconds)
 

@@ -19,7 +19,7 @@ from syncadmin.lib.crypto import Secret
 from syncadmin.teams.models import Team
 from syncs.engine import ledger
 from syncs.engine.lease import Lease
-from syncs.engine.run import finish_here, serve, start
+from syncs.engine.run import FOREVER, finish_here, serve, start
 from syncs.models import Batch, FieldMapping, LedgerEntry, QueryModel, RejectedRow, Run, Source, Sync
 
 QUICK = {"poll_seconds": 0.05, "settle_seconds": 0.3}
@@ -175,6 +175,16 @@ def plan_only(run: Run) -> Run:
         serve(run, lease, until=0.0, others_wait=lambda: False)
     run.refresh_from_db()
     assert run.status == Run.Status.DELIVERING
+    return run
+
+
+def serve_until_it_waits(run: Run) -> Run:
+    """A worker that others wait for: it does what can be done now. `waits_for` says why it stopped."""
+    lease = Lease.take(run)
+    assert lease is not None
+    with lease:
+        serve(run, lease, until=FOREVER, others_wait=lambda: True)
+    run.refresh_from_db()
     return run
 
 

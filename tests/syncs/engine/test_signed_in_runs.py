@@ -134,7 +134,7 @@ def in_threads(*runs: Run) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(250)
     for run in runs:
         run.refresh_from_db()
 
@@ -161,7 +161,8 @@ def test_two_workers_share_tokens_of_three_seconds(
     twice = [one.match_key for one in salesloft.people() if one.write_count > 1]
     assert not twice
     if not ends_access:
-        assert statuses(salesloft, "/v2/person_upserts").count(401) <= 4  # at most a call in flight
+        refused = statuses(salesloft, "/v2/person_upserts").count(401)
+        assert refused <= 4 * len(asked), "only what was in flight as a token ended"
 
 
 def test_a_token_that_ends_in_mid_run_is_renewed_once(connection: Connection, salesloft: Salesloft) -> None:
