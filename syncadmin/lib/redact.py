@@ -28,6 +28,7 @@ _NAMES = (
     "sessionid",
 )
 _IN_HEADERS = ("cookie",)
+_ADDRESSES = frozenset({"location", "content-location", "referer"})
 _WHOLE_IN_QUERIES = frozenset({"key", "sig", "signature", "code"})
 _SQUEEZE = bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 123)))
 _PROBES = tuple(name.encode() for name in _NAMES)
@@ -71,7 +72,7 @@ class Redactor:
         return {
             name: HIDDEN
             if looks_secret(name) or any(part in name.lower() for part in _IN_HEADERS)
-            else self.text(value)
+            else (self.url(value) if name.lower() in _ADDRESSES else self.text(value))
             for name, value in headers.items()
         }
 

@@ -314,7 +314,9 @@ def _is_unusual(count: int, past: Past) -> bool:
 
 
 def _usual(past: Past) -> str:
-    return f"; usual are about {_rows(past.usual)} a run" if past.usual is not None else ""
+    if past.usual is None:
+        return ""
+    return f"; usual are about {_rows(past.usual)} a run" if past.usual else "; in a usual run none does"
 
 
 def _of(count: int, of: int) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
+from syncadmin.lib.outgoing import Refused, check_written
 from syncadmin.teams.models import Team, User
 from syncs.alerting.addresses import KINDS, Address, AddressWrong, Part, TargetKind
 from syncs.alerting.rules import TEAM_ONLY, Kind
@@ -90,6 +92,12 @@ class TargetForm(forms.Form):
         except AddressWrong as wrong:
             self.add_error(wrong.part, str(wrong))
             return
+        if self.kind is TargetKind.WEBHOOK:  # what a name leads to is looked at when something is sent
+            try:
+                check_written(entered["url"], settings.ALLOWED_NETWORKS)
+            except Refused as refused:
+                self.add_error("url", str(refused))
+                return
         service, problem = ask_about(made.url) if self.facts.is_asked else ("", "")
         if problem:
             self.add_error(self.facts.parts[0].key, problem)

@@ -28,12 +28,14 @@ def test_headers_keep_their_names_and_lose_their_secrets():
         "Set-Cookie": "id=1",
         "Accept": "text/html",
         "Via": f"x {KEY}",
+        "Location": "https://api.test/in?page=2&access_token=abc",
     }
     assert Redactor([KEY]).headers(headers) == {
         "Authorization": HIDDEN,
         "Set-Cookie": HIDDEN,
         "Accept": "text/html",
         "Via": f"x {HIDDEN}",
+        "Location": "https://api.test/in?page=2&access_token=[removed]",
     }
 
 

@@ -1,5 +1,6 @@
 """What must be looked at before it is sent: each brake at its edge, and what an approval covers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ def said(past: Past = USUAL, **plan: Any) -> str:
     given = {name: plan.get(name, getattr(CALM, name)) for name in Plan.__dataclass_fields__}
     (found,) = brakes.judge(Plan(**given), past, DEFAULTS, WORDS)
     return found.text
+
+
+def test_where_a_usual_run_changes_nothing_the_words_say_so() -> None:
+    told = said(replace(USUAL, usual=0), known=12_900, changed=12_400)
+    assert told.endswith("would change; in a usual run none does.")
 
 
 def test_a_usual_plan_is_held_by_nothing() -> None:

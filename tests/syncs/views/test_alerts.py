@@ -142,6 +142,24 @@ def test_each_kind_becomes_an_address_of_which_only_the_service_is_shown(
     assert (target.address.reveal(), target.shown) == (address, told)
 
 
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("http://10.0.0.5/hook", "10.0.0.5 is private"),
+        ("http://169.254.169.254/latest", "it is never connected to"),
+        ("http://user:sesame@10.1.2.3/hook", "10.1.2.3 is private"),
+    ],
+)
+def test_a_webhook_at_an_address_that_is_not_reached_is_refused_at_its_field(
+    page: Client, team: Team, typed: str, why: str
+) -> None:
+    answer = page.post(url("alert_target_add_kind", "webhook"), {"name": "There", "url": typed})
+    assert answer.status_code == 422
+    assert why in answer.content.decode()
+    assert "sesame" not in answer.content.decode()
+    assert not AlertTarget.objects.exists()
+
+
 def test_a_test_that_fails_says_why(page: Client, team: Team, place: Place) -> None:
     place.status = 404
     target = target_at(team, place.url, "hook")
