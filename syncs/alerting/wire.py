@@ -91,7 +91,7 @@ def keep_files_here() -> None:
     """No address reads a file of this machine: some name one as a template or as a key, and would send it."""
     from apprise.attachment.file import AttachFile
 
-    AttachFile.download = lambda *_, **__: False  # what cannot be had is not opened
+    AttachFile.download = lambda *_, **__: False  # type: ignore[method-assign]  # it is not opened then
 
 
 def told(seen: Requests, service: str, *, sent: bool) -> str:
