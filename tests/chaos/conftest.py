@@ -10,8 +10,11 @@ from uuid import uuid4
 
 import pytest
 
+from destinations.sandbox.running import running_service
+from destinations.sandbox.salesloft import Salesloft
 from tests.chaos import people
 from tests.chaos.log import seeds
+from tests.chaos.salesloft_world import Beside, SalesloftWorld
 from tests.chaos.world import StandIn, World
 from tests.postgres import SUPERUSER, postgres, postgres_server, postgres_source
 
@@ -20,7 +23,7 @@ __all__ = ["postgres_server", "postgres_source"]
 pytest.register_assert_rewrite("tests.chaos.truth")
 
 SEEDS = seeds(os.environ.get("CHAOS_SEEDS", ""))  # none is the short form, in the ordinary suite
-long_form = pytest.mark.skipif(not SEEDS, reason="the long form: make chaos SEEDS=50")
+long_form = pytest.mark.skipif(not SEEDS, reason="the long form: make chaos")
 DATABASES = ("sqlite", "postgres")
 # The suite's own, for worlds of which a test says nothing.
 DATABASE = DATABASES[os.environ.get("TEST_DATABASE") == "postgres"]
@@ -41,6 +44,13 @@ def new_database(*, template: str = "template0") -> str:
     with postgres().connect() as connection:
         connection.execute(f"create database {name} template {template}".encode())
     return postgres().url(user=SUPERUSER, database=name)
+
+
+def drop_database(world: World) -> None:
+    if world.is_postgres and world.database_url:
+        name = world.database_url.rsplit("/", 1)[1]
+        with postgres().connect() as connection:
+            connection.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +83,33 @@ def make_world(
             rows = people.people(120, seed) if rows is None else rows
             address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
             world = World(folder, address, stand_in, rows, **more)
+            closing.callback(drop_database, world)
+            closing.callback(world.close)
+            migrate(world, database, templates, tmp_path_factory)
+            world.apply()
+            return world
+
+        yield build
+
+
+@pytest.fixture
+def make_salesloft(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, tuple[Path, str]]
+) -> Iterator[Callable[..., SalesloftWorld]]:
+    """Build worlds: make_salesloft(database="sqlite", keys=…, switches=…, …)."""
+    with ExitStack() as closing:
+
+        def build(
+            *, database: str = "sqlite", switches: dict[str, Any] | None = None, **more: Any
+        ) -> SalesloftWorld:
+            usual = {"job_seconds": 0.2, "window_cost": 1_000_000}
+            service = closing.enter_context(running_service(Salesloft, switches=usual | (switches or {})))
+            folder = tmp_path / uuid4().hex[:6]
+            folder.mkdir()
+            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
+            stand_in: Any = Beside(service)
+            world = SalesloftWorld(folder, address, stand_in, [], **more)
+            closing.callback(drop_database, world)
             closing.callback(world.close)
             migrate(world, database, templates, tmp_path_factory)
             world.apply()

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from tests.chaos import published
+from tests.chaos.log import SLOWER
 
 Key: TypeAlias = tuple[str, str]  # (entity, e-mail address or domain)
 Entry: TypeAlias = Mapping[str, Any]
@@ -17,9 +18,9 @@ Entry: TypeAlias = Mapping[str, Any]
 # So many looks at a job went wrong that a client may give up.
 PATIENCE = 5
 # A client that has an answer in its hands needs a moment to write it down; a kill in it excuses a repeat.
-WRITING_DOWN_SECONDS = 1.5
+WRITING_DOWN_SECONDS = 1.5 * SLOWER
 # What a client sent in its last moment is let in when it is dead already: later, the busier the machine.
-ON_THE_WAY_SECONDS = 1.0
+ON_THE_WAY_SECONDS = 1.0 * SLOWER
 
 
 @dataclass(frozen=True, slots=True)

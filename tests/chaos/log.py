@@ -1,6 +1,7 @@
 """The log of a long run: each seed and how it ended, as it goes. `make chaos` loads it: `-p tests.chaos.log`.
 
 `CHAOS_SEEDS=50` are the seeds 0 to 49, `CHAOS_SEEDS=120-149` just those; `CHAOS_LOG` names the file.
+`CHAOS_SLOWER=2` is for a machine that others keep busy: whatever must be done in a time may take twice that.
 """
 
 import os
@@ -11,6 +12,8 @@ from typing import TextIO
 
 import pytest
 from _pytest.terminal import TerminalReporter
+
+SLOWER = float(os.environ.get("CHAOS_SLOWER", "1"))
 
 
 def seeds(text: str) -> list[int]:

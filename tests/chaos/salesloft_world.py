@@ -1,14 +1,16 @@
 """A world around the sandbox's Salesloft: the product in processes of its own, the service in this one."""
 
+import contextlib
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
+import requests
 
 from destinations.sandbox.salesloft import SCOPES, Salesloft
 from destinations.sandbox.salesloft_lookups import CLIENT_ID, CLIENT_SECRET
@@ -36,6 +38,18 @@ syncs:
   rows: {{model: rows, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
   others: {{model: others, connection: salesloft, {facts}, mapping: {{{key}: key, {other}: value}}}}
 """
+
+
+# Requests in flight at once; and those whose answer is there and not yet written down, as many as wait ahead.
+IN_HAND = 4 + 2 * 4
+
+
+def emails(count: int) -> list[str]:
+    return [f"p{number}@x{number % 97}.test" for number in range(count)]
+
+
+def domains(count: int) -> list[str]:
+    return [f"company{number}.test" for number in range(count)]
 
 
 # Crowds that are sent for the first time, and nobody there to approve of it.
@@ -85,6 +99,7 @@ class SalesloftWorld(World):
     value: str = "VP"
     credentials: str = BY_KEY
     environment: dict[str, str] = field(default_factory=lambda: dict(ENVIRONMENT))
+    sync: str = "rows"
 
     @property
     def service(self) -> Salesloft:
@@ -163,7 +178,27 @@ class SalesloftWorld(World):
         self.service.state.save_token(given)
         self.manage("shell", "-c", STORE % (access, refresh, seconds))
 
-    # What the service saw
+    # The service
+
+    def request_count(self) -> int:
+        return len(self.service.requests)
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        self.service.act("keys/remove", key=API_KEY)
+        try:
+            yield
+        finally:
+            self.service.add_key(API_KEY, *self.service.scopes)
+
+    def insert(self, keys: Sequence[str]) -> None:
+        """Have people there who were not sent by the product."""
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Authorization"] = f"Bearer {API_KEY}"
+            for key in keys:
+                person = {"email_address": key, "title": "Old"}
+                session.post(f"{self.service.url}/v2/people", json=person, timeout=10).raise_for_status()
 
     def seen(self, method: str, path: str, *, after: int = 0) -> list[Seen]:
         return [
@@ -174,13 +209,13 @@ class SalesloftWorld(World):
 
     def stored(self) -> Counter[str]:
         """How often each key is there."""
-        return Counter(str(one.match_key) for one in self._records())
+        return Counter(str(one.match_key) for one in self.records())
 
     def rewritten(self) -> int:
         """How many writes there were beyond the first of each record."""
-        return sum(one.write_count - 1 for one in self._records())
+        return sum(one.write_count - 1 for one in self.records())
 
-    def _records(self) -> list[Any]:
+    def records(self) -> list[Any]:
         return self.service.people() if self.object_key == "people" else self.service.accounts()
 
     def told(self) -> set[str]:

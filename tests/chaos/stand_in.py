@@ -255,6 +255,8 @@ class Handler(BaseHTTPRequestHandler):
             match self.path.removeprefix("/_control/"):
                 case "state":
                     return Answer(200, service.state())
+                case "counts":  # often asked for, and the state may be large
+                    return Answer(200, dict(service.counts))
                 case "faults":
                     service.faults.change(orjson.loads(body))
                     service.journal.write("control", faults=orjson.loads(body))

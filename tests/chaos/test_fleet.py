@@ -17,7 +17,7 @@ import pytest
 from destinations.sandbox.running import running_sandbox
 from tests.chaos.conftest import DATABASE, DATABASES, SEEDS, long_form, migrate
 from tests.chaos.fleet import Fleet, Sandboxes, Watch, farthest_apart, seconds_between
-from tests.chaos.test_kill import Supervised
+from tests.chaos.strikes import Supervised
 from tests.chaos.world import wait_until
 
 TEAMS, EACH = (6, 50) if SEEDS else (6, 3)

@@ -10,7 +10,7 @@ import orjson
 
 from tests.chaos import people
 from tests.chaos.conftest import long_form
-from tests.chaos.test_kill import Supervised
+from tests.chaos.strikes import Supervised
 from tests.chaos.world import World, wait_until
 from tests.ports import free_port
 from tests.postgres import postgres

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from tests.chaos import people
 from tests.chaos.conftest import long_form
 from tests.chaos.faults import PUBLISHED_ROUGHNESS
+from tests.chaos.strikes import Supervised
 from tests.chaos.test_companies import add_companies
-from tests.chaos.test_kill import Supervised, make_calm
 from tests.chaos.truth import assert_quiet, assert_truth
+from tests.chaos.weather import make_calm
 from tests.chaos.world import QUICK, SYNC, World, wait_until
 
 WINDOWS = "[[6, 2], [40, 20]]"

@@ -111,7 +111,7 @@ def test_a_job_that_a_stopped_run_left_does_not_undo_what_came_later(
 
 
 @long_form
-@pytest.mark.parametrize("seed", SEEDS[::5] or [0])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_worker_that_slept_through_its_lease_does_no_harm(
     make_world: Callable[..., World], seed: int
 ) -> None:

@@ -7,32 +7,26 @@ a bulk job, lost answers and the budget once; `make chaos` takes ten thousand pe
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing
 from threading import Event, Thread
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from destinations.sandbox.running import running_service
-from destinations.sandbox.salesloft import Salesloft
 from destinations.sandbox.service import API_KEY
-from tests.chaos.conftest import DATABASE, SEEDS, long_form, migrate
-from tests.chaos.salesloft_world import BY_APP, Beside, SalesloftWorld
-from tests.chaos.test_kill import Supervised
+from tests.chaos.conftest import DATABASE, SEEDS, long_form
+from tests.chaos.drawn import OF_POSTGRES, SUPERVISED
+from tests.chaos.salesloft_world import BY_APP, IN_HAND, SalesloftWorld, domains, emails
+from tests.chaos.strikes import Supervised
 from tests.chaos.truth import assert_served
 
-DATABASES = ("sqlite", "postgres")
-WORLDS = [(DATABASES[seed % 2], seed) for seed in SEEDS] or [("sqlite", 0)]
+WORLDS = [("sqlite", 0), ("postgres", 1)] if SEEDS else [("sqlite", 0)]
 ONE_PASS = pytest.mark.skipif(
     not SEEDS and DATABASE != "sqlite",
     reason="The short form is on SQLite: the other pass runs it.",
 )
 PEOPLE, SINGLES, KILLS = (10_000, 400, 6) if SEEDS else (2_000, 40, 1)
-# Requests in flight at once; and those whose answer is there and not yet written down, as many as wait ahead.
-IN_HAND = 4 + 2 * 4
 
 # How a bulk job shows at the service, step by step.
 STEPS = {
@@ -44,46 +38,15 @@ STEPS = {
 }
 
 
-@pytest.fixture
-def make(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, tuple[Path, str]]
-) -> Iterator[Callable[..., SalesloftWorld]]:
-    """Build worlds: make(database="sqlite", keys=…, switches=…, …)."""
-    with ExitStack() as closing:
-
-        def build(
-            *, database: str = "sqlite", switches: dict[str, Any] | None = None, **more: Any
-        ) -> SalesloftWorld:
-            usual = {"job_seconds": 0.2, "window_cost": 1_000_000}
-            service = closing.enter_context(running_service(Salesloft, switches=usual | (switches or {})))
-            folder = tmp_path / uuid4().hex[:6]
-            folder.mkdir()
-            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
-            stand_in: Any = Beside(service)
-            world = SalesloftWorld(folder, address, stand_in, [], **more)
-            closing.callback(world.close)
-            migrate(world, database, templates, tmp_path_factory)
-            world.apply()
-            return world
-
-        yield build
-
-
-def emails(count: int) -> list[str]:
-    return [f"p{number}@x{number % 97}.test" for number in range(count)]
-
-
-def domains(count: int) -> list[str]:
-    return [f"company{number}.test" for number in range(count)]
-
-
 @ONE_PASS
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_a_worker_killed_at_every_step_of_bulk_jobs_sends_nobody_twice(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     dice = random.Random(seed)
-    world = make(database=database, keys=emails(PEOPLE), options=f"batch_size: {PEOPLE // 4}\nbulk_from: 50")
+    world = make_salesloft(
+        database=database, keys=emails(PEOPLE), options=f"batch_size: {PEOPLE // 4}\nbulk_from: 50"
+    )
     killed = []
     for step, (method, path) in STEPS.items():
         before = len(world.service.requests)
@@ -119,20 +82,22 @@ def test_a_worker_killed_at_every_step_of_bulk_jobs_sends_nobody_twice(
 @ONE_PASS
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_inserts_whose_answers_are_lost_are_never_made_twice(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
-    insert_in_bad_weather(make, database, seed)
+    insert_in_bad_weather(make_salesloft, database, seed)
 
 
 @long_form
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_inserts_by_two_workers_that_are_struck_are_never_made_twice(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     """Kills, sleep, cut connections, a database that restarts, and a clock that is put forward and back."""
     dice = random.Random(f"struck {seed}")
+    strikes = [one for one in SUPERVISED if one != "disk"]
+    strikes += OF_POSTGRES if database == "postgres" else ()
     switches = {"duplicates": True, "drop_after_rate": 0.1, "drop_before_rate": 0.05, "seed": seed + 1}
-    world = make(
+    world = make_salesloft(
         database=database,
         keys=emails(SINGLES),
         mode="insert",
@@ -140,18 +105,17 @@ def test_inserts_by_two_workers_that_are_struck_are_never_made_twice(
     )
     world.write_file("others.csv", [f"other{number}@x.test" for number in range(SINGLES)])
     world.environment["WORKERS"] = "2"
-    clock = world.with_a_clock()
+    world.with_a_clock()
     with Supervised(world) as supervised:
         for sync in ("rows", "others"):
             world.manage("run", sync, "--queue")
-        for _ in range(KILLS):
+        for what in dice.choices(strikes, k=KILLS):
             supervised.pause(dice.uniform(0.5, 6))
             if supervised.is_over():
                 break
-            supervised.strike(dice)
-        clock.catch_up()
-        _until(supervised.is_over, 300)
-        supervised.stop()
+            supervised.strike(what, dice)
+        world.right_the_clock()
+        supervised.end()
     assert_served(supervised.vigil)
     world.end()
 
@@ -161,21 +125,23 @@ def test_inserts_by_two_workers_that_are_struck_are_never_made_twice(
 
 
 @long_form
-def test_inserts_that_are_sent_again_blindly_are_noticed(make: Callable[..., SalesloftWorld]) -> None:
+def test_inserts_that_are_sent_again_blindly_are_noticed(
+    make_salesloft: Callable[..., SalesloftWorld],
+) -> None:
     with pytest.raises(AssertionError, match="nobody is there twice"):
         insert_in_bad_weather(
-            make, DATABASE, 0, program=("-m", "tests.chaos.sabotage"), fault="blind_inserts"
+            make_salesloft, DATABASE, 0, program=("-m", "tests.chaos.sabotage"), fault="blind_inserts"
         )
 
 
 def insert_in_bad_weather(
-    make: Callable[..., SalesloftWorld], database: str, seed: int, *, fault: str = "", **more: Any
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int, *, fault: str = "", **more: Any
 ) -> None:
     """Runs that insert are killed, at a service that loses answers and would take everybody twice."""
     dice = random.Random(seed)
     # The team allows duplicates: a second insert would make a second person.
     switches = {"duplicates": True, "drop_after_rate": 0.15, "drop_before_rate": 0.05, "seed": seed + 1}
-    world = make(
+    world = make_salesloft(
         database=database,
         keys=emails(SINGLES),
         mode="insert",
@@ -198,11 +164,11 @@ def insert_in_bad_weather(
 @long_form
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_accounts_killed_between_calls_are_sent_again_only_where_a_call_was_in_flight(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     keys = domains(SINGLES)
-    world = make(
+    world = make_salesloft(
         database=database, keys=keys, object_key="accounts", value="Acme", switches={"latency_seconds": 0.03}
     )
     kills = 0
@@ -222,13 +188,13 @@ def test_accounts_killed_between_calls_are_sent_again_only_where_a_call_was_in_f
 @long_form
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_updates_that_are_killed_change_everybody_and_create_nobody(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     keys = emails(SINGLES)
-    world = make(database=database, keys=keys, mode="update", switches={"latency_seconds": 0.02})
+    world = make_salesloft(database=database, keys=keys, mode="update", switches={"latency_seconds": 0.02})
     there = keys[: SINGLES * 3 // 4]
-    _insert(world, there)
+    world.insert(there)
     kills = 0
     for _ in range(KILLS):
         enough = len(world.seen("PUT", "/v2/people/")) + dice.randint(4, SINGLES // 5)
@@ -248,10 +214,10 @@ def test_updates_that_are_killed_change_everybody_and_create_nobody(
 @ONE_PASS
 @pytest.mark.parametrize("seed", [seed for _, seed in WORLDS])
 def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
-    make: Callable[..., SalesloftWorld], seed: int
+    make_salesloft: Callable[..., SalesloftWorld], seed: int
 ) -> None:
     each = 120 if SEEDS else 20
-    world = make(
+    world = make_salesloft(
         keys=emails(each),
         options="windows: [[60, 5]]\nreserve_percent: 20",
         switches={"window_cost": 60, "window_seconds": 5.0, "other_share": 0.5},
@@ -293,11 +259,11 @@ def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
 @long_form
 @pytest.mark.parametrize(("database", "seed"), WORLDS)
 def test_an_outage_and_a_revoked_key_lose_nobody_and_send_nobody_twice(
-    make: Callable[..., SalesloftWorld], database: str, seed: int
+    make_salesloft: Callable[..., SalesloftWorld], database: str, seed: int
 ) -> None:
     keys = emails(SINGLES)
     singles = "bulk_from: 100000"
-    world = make(database=database, keys=keys, switches={"latency_seconds": 0.05}, options=singles)
+    world = make_salesloft(database=database, keys=keys, switches={"latency_seconds": 0.05}, options=singles)
     process = world.begin()
     _until(lambda: len(world.seen("POST", "/v2/person_upserts")) >= 8)
     world.service.faults.set(down=True)
@@ -322,10 +288,10 @@ def test_an_outage_and_a_revoked_key_lose_nobody_and_send_nobody_twice(
 
 @pytest.mark.skipif(DATABASE == "postgres", reason="Its world is of SQLite: one pass of the suite kills it.")
 def test_a_worker_killed_between_the_services_rotation_and_our_storing_leaves_a_sign_in_to_do(
-    make: Callable[..., SalesloftWorld],
+    make_salesloft: Callable[..., SalesloftWorld],
 ) -> None:
     keys = emails(10)
-    world = make(keys=keys, credentials=BY_APP)
+    world = make_salesloft(keys=keys, credentials=BY_APP)
     world.sign_in(0.0)  # so that the first call needs a new one
     # The service gives a new token, and its answer is long on the way.
     world.service.faults.set(slow_next=1, slow_seconds=300.0, only="POST /oauth/token")
@@ -348,20 +314,6 @@ def test_a_worker_killed_between_the_services_rotation_and_our_storing_leaves_a_
     world.sign_in(7_200.0)
     assert world.end()["status"] == "succeeded"
     assert world.stored() == dict.fromkeys(keys, 1)
-
-
-def _insert(world: SalesloftWorld, keys: list[str]) -> None:
-    import requests
-
-    with requests.Session() as session:
-        session.trust_env = False
-        for key in keys:
-            session.post(
-                f"{world.service.url}/v2/people",
-                json={"email_address": key, "title": "Old"},
-                headers={"Authorization": f"Bearer {API_KEY}"},
-                timeout=10,
-            ).raise_for_status()
 
 
 def _until(is_true: Callable[[], bool], seconds: float = 60) -> None:

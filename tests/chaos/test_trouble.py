@@ -1,9 +1,7 @@
 """What stops a run tells what happened and who must do what; a later run works."""
 
 import contextlib
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from tests.chaos import people
 from tests.chaos.conftest import long_form
+from tests.chaos.disk import filled, tiny_disk
 from tests.chaos.truth import assert_quiet, assert_told, assert_truth
 from tests.chaos.world import CONFIGURATION, SYNC, World, wait_until
 from tests.postgres import Database
@@ -119,29 +118,18 @@ def end_backend(database: Database) -> bool:
 
 
 @contextlib.contextmanager
-def tiny_disk(folder: Path, size: str = "64k") -> Iterator[None]:
+def small_disk(folder: Path, size: str = "64k") -> Iterator[None]:
     """A disk of that size at the folder. Skips where we may not mount."""
-    folder.mkdir(exist_ok=True)
-    made = (
-        os.geteuid() == 0
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
-            capture_output=True,
-            check=False,
-        ).returncode
-    )
-    if not made:
-        pytest.skip("needs the right to mount a small disk")
-    try:
+    with tiny_disk(folder, size) as is_there:
+        if not is_there:
+            pytest.skip("needs the right to mount a small disk")
         yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @long_form
 def test_a_full_disk_for_the_plan_stops_the_run(make_world: Callable[..., World], tmp_path: Path) -> None:
     world = make_world(rows=people.people(400, 0))
-    with tiny_disk(tmp_path / "scratch"):
+    with small_disk(tmp_path / "scratch"):
         world.environment["SCRATCH_DIR"] = str(tmp_path / "scratch")
         assert_told(stopped(world), "disk|space|full", "scratch|SCRATCH_DIR|plan")
         assert world.stand_in.evidence().records_sent == 0
@@ -155,10 +143,8 @@ def test_a_full_disk_for_the_plan_stops_the_run(make_world: Callable[..., World]
 def test_a_full_disk_for_the_database_stops_the_run_too(make_world: Callable[..., World]) -> None:
     """SQLite and the scratch files on one disk, which is full before the plan is written."""
     world = make_world(rows=people.people(400, 0))
-    data, kept = world.folder / "data", world.folder / "kept"
-    shutil.copytree(data, kept)
-    with tiny_disk(data, "8m"):
-        shutil.copytree(kept, data, dirs_exist_ok=True)
+    data = world.folder / "data"
+    with small_disk(data, "8m"):
         scratch = world.folder / "scratch"
         world.environment["SCRATCH_DIR"] = str(scratch)
         free = shutil.disk_usage(data).free
@@ -175,19 +161,14 @@ def test_a_full_disk_for_the_database_stops_the_run_too(make_world: Callable[...
 @long_form
 def test_a_disk_that_fills_up_while_rows_are_sent_loses_nothing(make_world: Callable[..., World]) -> None:
     world = make_world(rows=people.people(400, 0), batch_size=10)
-    data, kept = world.folder / "data", world.folder / "kept"
-    shutil.copytree(data, kept)
-    with tiny_disk(data, "24m"):
-        shutil.copytree(kept, data, dirs_exist_ok=True)
+    with small_disk(world.folder / "data", "24m"):
         world.environment["SCRATCH_DIR"] = str(world.folder / "scratch")
         world.stand_in.faults(latency=[0.2, 0.6])
         process = world.start("run", SYNC, "--json", log="full")
         world.stand_in.wait_for(60, jobs=3)
-        ballast = data / "ballast"
-        fill(ballast)
-        world.noted("kill")
-        time.sleep(3)
-        ballast.unlink()
+        with filled(world.folder / "data"):
+            world.noted("kill")
+            time.sleep(3)
         world.noted("kill")
         told = "" if process.wait(120) in {0, 1} else (world.folder / "full.err").read_text()
         assert "Traceback" not in told, told
@@ -196,10 +177,3 @@ def test_a_disk_that_fills_up_while_rows_are_sent_loses_nothing(make_world: Call
         world.run()
         assert_truth(world)
         assert_quiet(world)
-
-
-def fill(ballast: Path) -> None:
-    """Take all the room that is left on the disk of this file."""
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4_096)

@@ -6,6 +6,7 @@ Processes are known by a mark in their environment, so that orphans of killed pa
 
 import contextlib
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -29,6 +30,7 @@ from tests.chaos.evidence import Evidence, Interruption
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "CHAOS_WORLD"
 SYNC = "leads-to-qualified"
+VALUES = ("Anna", "Bruno", "Chiara", "Dmitri")
 OVER = ("succeeded", "attention", "stopped", "cancelled")
 
 # The published waits suit jobs of minutes; a tester sets them for a service whose jobs take seconds. The
@@ -111,6 +113,11 @@ class StandIn:
         found: dict[str, Any] = self._control("state")
         return found
 
+    def counts(self) -> dict[str, int]:
+        """How many requests, jobs, items there were."""
+        found: dict[str, int] = self._control("counts")
+        return found
+
     def faults(self, **switches: Any) -> None:
         self._control("faults", switches)
 
@@ -124,9 +131,18 @@ class StandIn:
         """What the process itself had to say: nothing, if all is well with it."""
         return self._complaints.read_text(errors="replace")
 
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """The key is not the right one any more, for a while."""
+        self.account(key="another-key")
+        try:
+            yield
+        finally:
+            self.account(key="right-key")
+
     def wait_for(self, seconds: float, *, jobs: int) -> None:
         """Wait until at least so many jobs were accepted."""
-        wait_until(lambda: self.state()["counts"].get("jobs", 0) >= jobs, seconds, "a job at the stand-in")
+        wait_until(lambda: self.counts().get("jobs", 0) >= jobs, seconds, "a job at the stand-in")
 
     def stop(self) -> None:
         self.process.kill()
@@ -152,6 +168,7 @@ class World:
     interruptions: list[Interruption] = field(default_factory=list)
     clock: Clock | None = None
     mark: str = field(default_factory=lambda: uuid4().hex)
+    sync: str = SYNC
     _known: dict[int, float] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -179,6 +196,13 @@ class World:
         self.clock.step(0)
         return self.clock
 
+    def right_the_clock(self) -> None:
+        """Nothing waits any more for a time that the clock once showed."""
+        if self.clock:
+            self.clock.catch_up()
+            self.noted("clock")
+            self.noted("kill")
+
     @property
     def is_postgres(self) -> bool:
         return not self.database_url.startswith("sqlite:")
@@ -197,6 +221,16 @@ class World:
     def change(self, id: str, **columns: str) -> None:
         """Change columns of one good row at the source, and what is expected with them."""
         self.rows = [people.changed(row, **columns) if row.id == id else row for row in self.rows]
+        self.write_rows()
+
+    def change_some(self, dice: random.Random) -> None:
+        """A fifth of the rows get another value, of four only: so that a row often goes there and back."""
+        rows = self.good_rows
+        chosen = {row.id for row in dice.sample(rows, len(rows) // 5)}
+        self.rows = [
+            people.changed(row, given_name=dice.choice(VALUES)) if row.id in chosen else row
+            for row in self.rows
+        ]
         self.write_rows()
 
     @property
@@ -259,8 +293,18 @@ class World:
 
     def run(self, *options: str, expect: Sequence[int] = (0, 1), seconds: float = 240) -> dict[str, Any]:
         """Run the sync in the foreground to its end: what `--json` printed, and `exit`."""
-        done = self.manage("run", SYNC, "--json", *options, expect=expect, seconds=seconds)
+        done = self.manage("run", self.sync, "--json", *options, expect=expect, seconds=seconds)
         return {**(orjson.loads(done.stdout) if done.stdout.strip() else {}), "exit": done.returncode}
+
+    # The destination, as far as every strike needs it
+
+    def request_count(self) -> int:
+        """How many requests have come in there."""
+        return self.stand_in.counts().get("requests", 0)
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """It refuses the key meanwhile."""
+        return self.stand_in.refusing()
 
     # The product's processes
 
@@ -353,9 +397,13 @@ class World:
         return self.runs()[-1]
 
     def tail(self) -> str:
-        """The ends of all logs, for a failed assertion."""
-        logs: Iterator[Path] = self.folder.glob("*.err")
-        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
+        """The ends of all logs and what became of the runs, for a failed assertion."""
+        parts = [
+            f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.folder.glob("*.err")
+        ]
+        with contextlib.suppress(psycopg.Error, sqlite3.Error):
+            parts += [f"--- run {run['id']}\n{run}" for run in self.runs()[-5:]]
+        return "\n".join(parts)
 
 
 def wait_until(is_true: Any, seconds: float, what: str) -> None:
