@@ -4,7 +4,7 @@ A crash here discards the attempt: what it wrote carries the attempt's number, a
 counts. Nothing is sent from here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ from syncs.engine.lease import Lease
 from syncs.engine.mapping import Mapper, Shape
 from syncs.engine.plan import Circumstances, Fate, Known, clash
 from syncs.engine.plan_writer import PlanWriter, discard
+from syncs.engine.pulse import Pulse
 from syncs.engine.staging import Span, Staging
 from syncs.models import Batch, Run
 from syncs.sources.base import Reader
@@ -72,7 +73,7 @@ class Planner:
         shape: Shape,
         way: Way,
         attempt: int,
-        pulse: Callable[[int], None],
+        pulse: Pulse,
         guarded: Guarded | None = None,
         names_left: bool = False,
     ) -> None:
@@ -107,7 +108,7 @@ class Planner:
             Staging(scratch) as companions,
             closing(watch) if watch is not None else nullcontext(),
         ):
-            with reader.read(sql, chunk_rows=CHUNK_ROWS) as found:
+            with reader.read(sql, chunk_rows=CHUNK_ROWS) as found, self._pulse.watching(found):
                 columns = [column.name for column in found.columns]
                 mapper = Mapper(self.shape, columns, zone)
                 extracted = extract(

@@ -98,7 +98,7 @@ class Rows:
     """A query's rows while its connection is open. Iterate once: lists of tuples, none of them empty.
 
     `stop` may be called from another thread: the iteration then raises SourceError as soon as the source
-    gives the query up.
+    gives the query up. One that comes just as the query begins may be lost: call it until the iteration ends.
     """
 
     columns: tuple[Column, ...]

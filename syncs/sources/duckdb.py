@@ -81,9 +81,7 @@ class DuckDB(Reader):
     @contextmanager
     def read(self, sql: str, *, chunk_rows: int = 5_000) -> Iterator[Rows]:
         with self._query(self.options["statement_timeout"]) as query:
-            columns = query.describe(sql)
-            query.start()
-            yield Rows(columns, query.chunks(chunk_rows), query.stop)
+            yield Rows(query.describe(sql), query.chunks(chunk_rows), query.stop)
 
     @contextmanager
     def _query(self, seconds: int) -> Iterator[Query]:

@@ -115,7 +115,7 @@ class Query:
         self._finishes = {at: how for at, one in enumerate(types) if (how := _finish(one)) is not None}
         return distinct(tuple(Column(row[0], _type(row[1])) for row in found))
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Run what was described, up to its first rows."""
         with self._told():
             if all(cast == f"c{at}" for at, cast in enumerate(self._casts)):
@@ -127,6 +127,8 @@ class Query:
             self._connection.execute(f"SELECT {casts} FROM temp.syncadmin_model")  # noqa: S608
 
     def chunks(self, chunk_rows: int) -> Iterator[Chunk]:
+        """The rows of what was described."""
+        self._start()
         while True:
             with self._told():
                 chunk = self._connection.fetchmany(chunk_rows)

@@ -112,11 +112,11 @@ class Session:
         """Send for rows, and do not wait for them."""
         pgconn = self.connection.pgconn
         with self._told():
+            if self._stopped:
+                raise psycopg.errors.QueryCanceled("stopped")
             pgconn.send_query(f"FETCH FORWARD {count} FROM {_CURSOR}".encode())
             self._is_waited_for = True
             self.connection.wait(generators.send(pgconn))
-        if self._stopped:
-            self._cancel()  # `stop` came before there was anything to stop
 
     def _answer(self, *, before: int = 0) -> PGresult:
         """Wait for the answer to what was sent."""
