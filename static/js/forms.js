@@ -5,3 +5,8 @@ document.addEventListener("submit", (event) => {
   const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
   if (field && cookie) field.value = decodeURIComponent(cookie[1]);
 }, true);
+
+// A new account begins in the time zone of its browser. Without this script it begins in UTC.
+for (const field of document.querySelectorAll("input[data-time-zone]")) {
+  field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+}

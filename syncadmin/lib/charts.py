@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 TOP, MIDDLE, BOTTOM, HEIGHT = 18, 83, 148, 170  # pixels: of the plot, and of all
 BAR_SHARE = 0.76  # of a bar's place that the bar fills
+WIDEST_BAR = 7.0  # per cent of the chart: a few bars are no walls
 LEAST_PART = 2.0  # pixels: what there is can be seen
 MOST_LABELS = 6
 SPARK_HEIGHT = 20
@@ -103,7 +104,8 @@ class Chart:
 
     def _bar(self, at: int, bar: Bar, ceiling: int) -> SafeString:
         place = 100 / len(self.bars)
-        x, width = at * place + place * (1 - BAR_SHARE) / 2, place * BAR_SHARE
+        width = min(place * BAR_SHARE, WIDEST_BAR)
+        x = (at + 0.5) * place - width / 2
         drawn, y = [], float(BOTTOM)
         for series, part in zip(self.series, bar.parts, strict=True):
             if not part.value:

@@ -1,14 +1,20 @@
-"""An entry of the audit log as people read it. Pure, but for the names of actions."""
+"""An entry of the audit log as people read it; times in the reader's zone."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from syncadmin.teams.audit import Action
 from syncadmin.teams.models import AuditEntry
 
 _WORDS: dict[str, str] = dict(Action.choices)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _GROUPS = {
     "signin": "Signing in",
     "sso": "Single sign-on",
@@ -77,6 +83,12 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
         return ", ".join(map(str, value))
+    if isinstance(value, list) and all(isinstance(one, list) and len(one) == 2 for one in value):
+        return ", ".join(f"{_text(name)} = {_text(what)}" for name, what in value)
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        return date_format(localtime(datetime.fromisoformat(value)), "j M Y, H:i e")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

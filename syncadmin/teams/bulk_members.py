@@ -23,11 +23,26 @@ HEADS = ("email", "e-mail", "e-mail address", "mail", "address")
 
 
 class Kind(Enum):
+    """What becomes of somebody: how it is said once it is done, and (`planned`) before."""
+
     ADDED = "Invited"
     CHANGED = "Changed"
     REMOVED = "Removed"
     UNCHANGED = "Unchanged"
     WRONG = "Wrong"
+
+    @property
+    def planned(self) -> str:
+        return _PLANNED[self.name]
+
+
+_PLANNED = {
+    "ADDED": "Invite",
+    "CHANGED": "Change role",
+    "REMOVED": "Remove",
+    "UNCHANGED": "No change",
+    "WRONG": "Cannot be done",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,16 @@ def _describe(form: forms.Form) -> None:
     form.fields["new_password2"].help_text = ""
 
 
+class BrowsersZone(forms.CharField):
+    """The time zone of the browser, which a script fills in. Never refused: the profile can change it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
+
+    def clean(self, value: Any) -> str:
+        return value if value in available_timezones() else "UTC"
+
+
 class JoinForm(SetPasswordForm):
     """Who joins by an invitation, and the password to sign in with. The address is the invitation's."""
 
@@ -96,6 +106,7 @@ class JoinForm(SetPasswordForm):
     last_name = forms.CharField(
         max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
     )
+    time_zone = BrowsersZone()
     field_order = ("first_name", "last_name", "new_password1", "new_password2")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -106,19 +117,20 @@ class JoinForm(SetPasswordForm):
 
 
 class TeamForm(forms.Form):
-    """A team's name, and for a new one the word in its addresses."""
+    """A team's name, and for a new one the short name in its addresses."""
 
     name = forms.CharField(label="Name of the team", max_length=100)
     slug = forms.SlugField(
-        label="Its word in addresses",
+        label="Short name in addresses",
         max_length=50,
         required=False,
-        help_text="Small letters, digits and hyphens. Left empty, it is made of the name. It stays.",
+        help_text="Small letters, digits and hyphens; made from the name if you leave it out. It cannot be "
+        "changed later.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
 
     def clean(self) -> dict[str, Any]:
-        """The word, made of the name where it is missing."""
+        """The short name, made of the name where it is missing."""
         cleaned = super().clean() or {}
         if "slug" in cleaned and cleaned.get("name"):
             cleaned["slug"] = cleaned["slug"].lower() or slugify(cleaned["name"])[:50].strip("-_") or "team"
@@ -128,7 +140,7 @@ class TeamForm(forms.Form):
 
     @staticmethod
     def taken(slug: str) -> str:
-        return f"Another team of this installation has the word “{slug}”. Choose another one."
+        return f"Another team of this installation has the short name “{slug}”. Choose another one."
 
 
 class TeamNameForm(forms.Form):
@@ -154,6 +166,7 @@ class SetUpForm(TeamForm):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+    time_zone = BrowsersZone()
     field_order = ("email", "password1", "password2", "name", "slug")
 
     def clean_email(self) -> str:

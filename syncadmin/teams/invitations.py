@@ -137,14 +137,24 @@ def accept(request: HttpRequest, invitation: Invitation, user: User) -> Membersh
 
 
 def accept_as_new(
-    request: HttpRequest, invitation: Invitation, *, password: str, first_name: str, last_name: str
+    request: HttpRequest,
+    invitation: Invitation,
+    *,
+    password: str,
+    first_name: str,
+    last_name: str,
+    time_zone: str,
 ) -> User:
     """Somebody who is not known yet joins: with an account for the address that was invited."""
     try:
         with membership.locked(invitation.team):
             _use_up(invitation)
             user = User.objects.create_user(
-                invitation.email, password, first_name=first_name, last_name=last_name
+                invitation.email,
+                password,
+                first_name=first_name,
+                last_name=last_name,
+                time_zone=time_zone,
             )
             _join(request, invitation, user)
     except IntegrityError:

@@ -32,7 +32,7 @@ def is_good(digest: str) -> bool:
 
 
 def set_up(
-    request: HttpRequest, digest: str, *, email: str, password: str, team: str, slug: str
+    request: HttpRequest, digest: str, *, email: str, password: str, time_zone: str, team: str, slug: str
 ) -> User | None:
     """Make the first owner and their team. None, with nothing made, where somebody was first.
 
@@ -43,14 +43,14 @@ def set_up(
         if digest not in {token.digest for token in tokens} or User.objects.exists():
             return None
         SetupToken.objects.all().delete()
-        user = User.objects.create_superuser(email, password)
+        user = User.objects.create_superuser(email, password, time_zone=time_zone)
         actor = Actor(user, user.email, address_of(request))
         make_team(actor, user, name=team, slug=slug)
     return user
 
 
 def make_team(by: audit.By, owner: User, *, name: str, slug: str) -> Team:
-    """A new team of this person. IntegrityError where the word is taken."""
+    """A new team of this person. IntegrityError where the short name is taken."""
     with transaction.atomic():
         team = Team.objects.create(name=name, slug=slug)
         audit.record(by, team, Action.TEAM_MADE, team, after={"slug": slug})

@@ -32,7 +32,7 @@ class SingleSignOnForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     domains = forms.CharField(
-        label="E-mail domains that may come in",
+        label="E-mail domains that may sign in",
         max_length=2_000,
         help_text="Separated by commas: acme.com, acme.de",
     )
@@ -46,23 +46,25 @@ class SingleSignOnForm(forms.Form):
         required=False,
         max_length=50_000,
         widget=forms.Textarea(attrs={"rows": 4, **_WIDE}),
-        help_text="One a line: sales-ops = editor. Of several that fit the highest counts, at each sign-in.",
+        help_text="One on each line: sales-ops = editor. Looked at on every sign-in; of several the "
+        "highest role counts.",
     )
     default_role = forms.ChoiceField(
-        label="Whoever is in none of them",
+        label="Who is in none of these groups",
         required=False,
-        choices=[("", "Does not come in"), *((role, f"Comes in as {role.label.lower()}") for role in Role)],
+        choices=[("", "Cannot sign in"), *((role, f"Signs in as {role.label.lower()}") for role in Role)],
     )
     groups_claim = forms.CharField(label="Claim that lists the groups", max_length=100, initial="groups")
     scopes = forms.CharField(max_length=300, initial=SCOPES)
     is_enforced = forms.BooleanField(
-        label="Members come in by single sign-on alone",
+        label="Members sign in by single sign-on only",
         required=False,
         help_text="Passwords no longer open this team, and nobody is invited: the provider says who "
         "belongs to it.",
     )
     break_glass = forms.ModelChoiceField(
-        label="… but for this owner, by password, should the provider be gone",
+        label="Owner who can still use a password",
+        help_text="For the day on which the provider is down, or its settings are wrong.",
         queryset=User.objects.none(),
         required=False,
         empty_label="Choose an owner",

@@ -56,7 +56,7 @@ class ShareForm(TeamForm):
         choices=PARTS,
         coerce=int,
         initial=50,
-        help_text="Its runs wait once so much of what Syncadmin may use is used, by whomever.",
+        help_text="Its runs wait while all teams together have used more than this of what Syncadmin may.",
     )
 
     def __init__(

@@ -110,7 +110,7 @@ def times_of_sync(sync: Sync, runs: Sequence[Run]) -> Chart:
         title = f"Run {run.number}, {STATES[run.status][0].lower()}"
         bars.append(Bar(f"#{run.number}", title, (Part(seconds, here),), here))
     words = "How many seconds each run took. A bar leads to its run."
-    return Chart("times", "How long the last runs took", words, (SECONDS,), tuple(bars))
+    return Chart("times", "Seconds that the last runs took", words, (SECONDS,), tuple(bars))
 
 
 TONES = {Run.Status.STOPPED: "stopped", Run.Status.CANCELLED: "quiet", Run.Status.ATTENTION: "attention"}

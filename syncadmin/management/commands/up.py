@@ -74,7 +74,7 @@ class Command(BaseCommand):
         if first is not None:
             public = f"https://{settings.ALLOWED_HOSTS[0]}/" if settings.BEHIND_TLS else here
             self.stdout.write(
-                "There is nobody yet. Make the first owner here; the link works once: "
+                "Nobody has an account yet. Make the first owner here; the link works once: "
                 f"{public}{reverse('set_up', args=[first]).lstrip('/')}"
             )
         self.stdout.flush()  # a pipe would keep it until the end

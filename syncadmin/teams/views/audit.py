@@ -47,7 +47,9 @@ class AuditFilter(forms.Form):
         self.is_valid()
         asked = self.cleaned_data
         if asked.get("who"):
-            entries = entries.filter(who=asked["who"].strip().lower())
+            who = asked["who"].strip().lower()
+            is_whole = "." in who.partition("@")[2]  # an address, of which there is an index
+            entries = entries.filter(**{"who" if is_whole else "who__startswith": who})
         if asked.get("action"):
             entries = entries.filter(action=asked["action"])
         zone = timezone.get_current_timezone()

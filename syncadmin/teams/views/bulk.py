@@ -60,7 +60,7 @@ def members_bulk(request: TeamRequest) -> HttpResponse:
             "tab": "members",
             "asked": asked,
             "plan": plan,
-            "counts": [(kind.value, len(plan.of(kind))) for kind in Kind] if plan else [],
+            "counts": [(kind.planned, len(plan.of(kind))) for kind in Kind] if plan else [],
             "is_behind": is_behind,
             "choices": CHOICES,
             "most": bulk_members.MOST_LINES,

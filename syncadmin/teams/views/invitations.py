@@ -126,6 +126,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
                 password=form.cleaned_data["new_password1"],
                 first_name=form.cleaned_data["first_name"],
                 last_name=form.cleaned_data["last_name"],
+                time_zone=form.cleaned_data["time_zone"],
             )
         except Refused as refused:
             form.add_error(None, str(refused))

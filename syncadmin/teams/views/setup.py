@@ -3,7 +3,7 @@
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.db import IntegrityError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -20,10 +20,10 @@ IN_SESSION = "setup"
 @never_cache
 @sensitive_post_parameters()
 def set_up(request: HttpRequest, secret: str) -> HttpResponse:
-    """404 for a wrong link, a used one, and wherever there is somebody already."""
+    """A wrong link, a used one, or somebody is there already: 404, and how to begin anyhow."""
     digest = bearer.digest(secret)
     if not setting_up.is_good(digest):
-        raise Http404
+        return _gone(request)
     form = SetUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
@@ -33,6 +33,7 @@ def set_up(request: HttpRequest, secret: str) -> HttpResponse:
                 digest,
                 email=asked["email"],
                 password=asked["password1"],
+                time_zone=asked["time_zone"],
                 team=asked["name"],
                 slug=asked["slug"],
             )
@@ -40,7 +41,11 @@ def set_up(request: HttpRequest, secret: str) -> HttpResponse:
             form.add_error("slug", form.taken(asked["slug"]))
         else:
             if user is None:
-                raise Http404
+                return _gone(request)
             login(request, user, backend=BACKEND)
             return redirect("overview", asked["slug"])
     return render(request, "teams/setup.html", {"form": form})
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    return render(request, "teams/setup_gone.html", status=404)

@@ -60,6 +60,7 @@ def test_markup_in_an_entry_stays_text(reader, alice, team):
     ("asked", "found"),
     [
         ({"who": " Bob@Example.com "}, {"by bob"}),
+        ({"who": "Bob"}, {"by bob"}),
         ({"action": "source.changed"}, {"by bob"}),
         ({"who": "alice@example.com", "action": "source.changed"}, set()),
         ({"since": "2026-11-21"}, {"tomorrow"}),
@@ -78,6 +79,15 @@ def test_the_log_is_searched_by_who_what_and_when(reader, alice, bob, team, aske
     assert names == found
     if not reply.context["lines"]:
         assert "Nothing in the log fits this filter." in reply.text
+
+
+def test_times_numbers_and_pairs_are_told_as_people_read_them(reader, alice, team):
+    alice.time_zone = "Europe/Berlin"
+    alice.save(update_fields=["time_zone"])
+    after = {"expires_at": "2027-02-19T21:34:04.884368+00:00", "rows": 4770, "rules": [["ops", "admin"]]}
+    note(alice, team, after=after)
+    told = {change.name: change.after for change in reader.get(LOG).context["lines"][-1]["changes"]}
+    assert told == {"expires at": "19 Feb 2027, 22:34 CET", "rows": "4,770", "rules": "ops = admin"}
 
 
 def test_a_date_that_is_none_is_said_at_its_field(reader, team):

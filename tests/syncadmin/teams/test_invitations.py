@@ -59,10 +59,11 @@ def test_zoe_is_invited_by_e_mail_chooses_a_password_and_is_on_the_team(browser,
     form = zoe.get(link(), follow=True)
     assert form.request["PATH_INFO"] == ACCEPT
     assert "zoe@example.com" in form.text
-    assert zoe.post(ACCEPT, NEW).url == reverse("overview", args=["acme"])
+    joined = zoe.post(ACCEPT, NEW | {"time_zone": "Mars/Olympus"})
+    assert joined.url == reverse("overview", args=["acme"])
     assert zoe.get(reverse("overview", args=["acme"])).status_code == 200
     member = Membership.objects.get(user__email="zoe@example.com")
-    assert (member.role, member.user.first_name) == ("editor", "Zoe")
+    assert (member.role, member.user.first_name, member.user.time_zone) == ("editor", "Zoe", "UTC")
     assert member.user.check_password("a long walk home")
     told = AuditEntry.objects.filter(team=team).exclude(action="signin.good").order_by("pk")
     assert list(told.values_list("action", "who")) == [
@@ -272,21 +273,22 @@ def set_up_page() -> str:
 
 def test_the_first_owner_is_made_in_the_browser_once(client, db):
     page = set_up_page()
-    assert "There is nobody yet." in client.get(page).text
-    reply = client.post(page, FIRST)
+    assert "Nobody has an account yet." in client.get(page).text
+    reply = client.post(page, FIRST | {"time_zone": "Europe/Berlin"})
     assert reply.url == reverse("overview", args=["sales-co"])
     assert client.get(reply.url).status_code == 200
     zoe = User.objects.get()
-    assert (zoe.email, zoe.is_superuser) == ("zoe@example.com", True)
+    assert (zoe.email, zoe.is_superuser, zoe.time_zone) == ("zoe@example.com", True, "Europe/Berlin")
     assert Membership.objects.get(user=zoe).role == "owner"
     assert not SetupToken.objects.exists()
     for again in (Client().get(page), Client().post(page, FIRST | {"email": "eve@example.com"})):
         assert again.status_code == 404
+        assert "This link does not work any more" in again.text
     assert User.objects.count() == Team.objects.count() == 1
 
 
 def test_where_there_is_nobody_the_page_to_sign_in_says_how_to_begin(client, db):
-    words = "There is nobody yet who could sign in."
+    words = "Nobody has an account yet."
     assert words in client.get(reverse("login")).text
     User.objects.create_user("alice@example.com", "correct horse")
     assert words not in client.get(reverse("login")).text

@@ -193,7 +193,7 @@ def test_teams_are_made_by_superusers_or_by_everybody_as_the_installation_says(a
     settings.ANYBODY_MAKES_TEAMS = True
     browser = as_(alice)
     page = browser.post(add, {"name": "New Sales"}).text
-    assert "has the word “new-sales”" in page
+    assert "has the short name “new-sales”" in page
     browser.post(add, {"name": "New Sales", "slug": "Other"})
     assert Membership.objects.get(team__slug="other", user=alice).role == "owner"
 
@@ -209,7 +209,7 @@ def test_the_menu_of_teams_leads_to_the_others(alice, other_team, django_assert_
     assert reverse("teams") in menu
 
 
-# Many at once
+# Several at once
 
 
 def look(browser, lines, **more):

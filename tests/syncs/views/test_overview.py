@@ -114,7 +114,7 @@ def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
 ) -> None:
     world.finish()
     page = as_alice.get(url("overview"))
-    assert "Records For whoever owns the data: each says who must do what. 2 records leads" in text(page)
+    assert "Rows For whoever owns the data: each says who must do what. 2 rows leads" in text(page)
     assert page.context["open_rows"] == [(world.sync, 2)]
 
 

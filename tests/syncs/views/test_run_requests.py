@@ -80,7 +80,7 @@ def test_from_a_run_one_comes_to_the_exact_request_of_a_row_and_takes_it_along(
 
     assert find(run, "PERSON3@acme.com") == find(run, "3") == [address("run_planned_row", run, 1, 2)]
     assert find(run, "person2@acme.com") == find(run, "2") == [address("run_row", run, refused.public_id)]
-    assert "has no record with this" in as_alice.post(address("run_find", run), {"what": "9"}).text
+    assert "has no row with this" in as_alice.post(address("run_find", run), {"what": "9"}).text
     assert "Type an e-mail address" in as_alice.post(address("run_find", run), {"what": " "}).text
     scene.change(1, first_name="Ann")
     scene.rows.append(person(4, note="1"))
