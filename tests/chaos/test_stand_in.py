@@ -42,12 +42,12 @@ def lead(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def submit(service: StandIn, *items: dict[str, Any]) -> requests.Response:
-    return requests.post(f"{service.url}/v2/bulk", json={"items": items}, headers=RIGHT, timeout=10)
+    return requests.post(f"{service.url}/v2/bulk", json={"items": items}, headers=RIGHT, timeout=60)
 
 
 def finished(service: StandIn, job_id: str) -> dict[str, Any]:
     def look() -> dict[str, Any]:
-        reply = requests.get(f"{service.url}/v2/bulk/{job_id}", headers=RIGHT, timeout=10)
+        reply = requests.get(f"{service.url}/v2/bulk/{job_id}", headers=RIGHT, timeout=60)
         job: dict[str, Any] = reply.json()["job"]
         return job
 
@@ -92,7 +92,7 @@ def test_what_breaks_the_published_rules_is_refused(
     open_stand_in: Opener, path: str, body: Any, headers: dict[str, str], status: int
 ) -> None:
     service = open_stand_in()
-    reply = requests.post(service.url + path, json=body, headers=headers, timeout=10)
+    reply = requests.post(service.url + path, json=body, headers=headers, timeout=60)
     assert reply.status_code == status, reply.text
     assert service.state()["lead"] == {}
 
@@ -201,7 +201,7 @@ def test_a_failed_job_tells_some_a_silent_one_leaves_some_out_and_a_lost_one_is_
     assert finished(service, failed)["status"] == "failed"
     results = finished(service, silent)["result"]
     assert 0 < len(results) < 40
-    assert requests.get(f"{service.url}/v2/bulk/{lost}", headers=RIGHT, timeout=10).status_code == 404
+    assert requests.get(f"{service.url}/v2/bulk/{lost}", headers=RIGHT, timeout=60).status_code == 404
     time.sleep(0.2)
     applied = service.state()["lead"]
     told = {one["requestId"] for one in results}
@@ -239,7 +239,7 @@ def test_a_job_that_is_gone_is_told_by_the_status_alone(
     job = submit(service, lead(1)).json()["job"]["id"]
     service.faults(rates={fault: 1})
     with contextlib.suppress(requests.RequestException):
-        requests.get(f"{service.url}/v2/bulk/{job}", headers=RIGHT, timeout=10)
+        requests.get(f"{service.url}/v2/bulk/{job}", headers=RIGHT, timeout=60)
     service.faults(rates={})
     submit(service, lead(1))
     assert (service.evidence().unexplained() == []) == excused
@@ -251,9 +251,9 @@ def test_the_answers_have_the_published_shapes(open_stand_in: Opener) -> None:
         pytest.skip("the vendor's OpenAPI facts are not here")
     service = open_stand_in()
     accepted = submit(service, lead(1)).json()["job"]
-    fields = requests.get(f"{service.url}/v2/leads/fields", headers=RIGHT, timeout=10).json()["data"]
+    fields = requests.get(f"{service.url}/v2/leads/fields", headers=RIGHT, timeout=60).json()["data"]
     single = requests.post(
-        f"{service.url}/v2/companies", json={"domain": "acme.com", "name": "Acme"}, headers=RIGHT, timeout=10
+        f"{service.url}/v2/companies", json={"domain": "acme.com", "name": "Acme"}, headers=RIGHT, timeout=60
     )
     for name, found in (("BulkJob", accepted), ("BulkJob", finished(service, accepted["id"]))):
         jsonschema.validate(found, schemas[name])

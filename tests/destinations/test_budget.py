@@ -82,19 +82,19 @@ def test_a_gate_whose_grant_is_used_up_says_when_to_come_again(account):
     with pytest.raises(RateLimited) as caught:
         gate.take()
     assert caught.value.cause is Cause.BUDGET
-    assert caught.value.retry_after == pytest.approx(grant.wait.until - time.time(), abs=5)
+    assert caught.value.retry_after == pytest.approx(grant.wait.until - time.time(), abs=20)
 
 
 def test_a_call_on_its_way_waits_for_a_grant_that_whoever_conducts_asks_for(account):
     gate, left_at = Gate(), []
-    call = threading.Thread(target=lambda: left_at.append(gate.take(patience=30)))
+    call = threading.Thread(target=lambda: left_at.append(gate.take(patience=100)))
     call.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 100
     while not gate.waiting:
         assert time.monotonic() < until
         time.sleep(0.001)
     take(account, gate, requests=1)
-    call.join(30)
+    call.join(100)
     assert len(left_at) == 1
     assert (gate.left, gate.waiting) == (0, 0)
 
@@ -102,7 +102,7 @@ def test_a_call_on_its_way_waits_for_a_grant_that_whoever_conducts_asks_for(acco
 def test_where_one_thread_does_everything_it_asks_the_budget_itself(account):
     gate = Gate()
     gate.on_empty = lambda: take(account, gate, requests=1)
-    gate.take(patience=30)
+    gate.take(patience=100)
     with pytest.raises(RateLimited):
         gate.take()  # a call's first request never waits
 
@@ -134,7 +134,7 @@ def test_a_refusal_with_a_time_stops_the_other_workers_too(account):
     take(account, gate, requests=0)
     grant = take(account, holder="b")
     assert (grant.requests, grant.wait.why) == (0, Why.ASKED)
-    assert grant.wait.until == pytest.approx(time.time() + 30, abs=5)
+    assert grant.wait.until == pytest.approx(time.time() + 30, abs=20)
 
 
 def test_a_refusal_without_a_time_leaves_half_of_the_slots(account):

@@ -270,7 +270,7 @@ def test_of_many_workers_one_renews(signed_in: Connection) -> None:
 
     def work() -> None:
         try:
-            entered.wait(10)
+            entered.wait(100)
             found.append(oauth.current(signed_in).secrets["access_token"].reveal())
         finally:
             database.close()
@@ -279,7 +279,7 @@ def test_of_many_workers_one_renews(signed_in: Connection) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(100)
 
     assert found == ["access-2"] * 4
     assert given == ["refresh-1"]

@@ -58,7 +58,7 @@ def test_alice_signs_in_at_salesloft_and_sends_a_person(alice: Visitor, site: In
 
     assert alice.total("Arrived") == 1
     headers = {"Authorization": f"Bearer {API_KEY}"}
-    found = requests.get(f"{service}/v2/people", headers=headers, timeout=10).json()["data"]
+    found = requests.get(f"{service}/v2/people", headers=headers, timeout=60).json()["data"]
     assert [one["email_address"] for one in found] == ["ada1@signed.example"]
     # The sign-in is the only other place that the browser went to.
     assert all(service in complaint for complaint in alice.complaints)

@@ -33,7 +33,7 @@ def run(tmp_path: Path, *command: str, **environment: str) -> subprocess.Complet
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
         check=False,
     )
 

@@ -32,7 +32,7 @@ class Wire:
         """The adapter with a real client, as of a connection with these advanced settings."""
         self.base_url, self.facts = adapter.base_url, facts
         client = HttpClient(
-            adapter, base_url=self.base_url, headers={"Authorization": "Bearer qk_test"}, timeout=5
+            adapter, base_url=self.base_url, headers={"Authorization": "Bearer qk_test"}, timeout=60
         )
         return adapter(client, options)
 

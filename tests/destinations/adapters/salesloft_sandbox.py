@@ -12,7 +12,7 @@ from syncadmin.lib.outgoing import LOOPBACK
 from tests.destinations.adapters.salesloft_calls import call
 
 
-def connect(sandbox: Salesloft, key: str = "sandbox-key", *, timeout: float = 5, **options: JSON) -> Adapter:
+def connect(sandbox: Salesloft, key: str = "sandbox-key", *, timeout: float = 60, **options: JSON) -> Adapter:
     client = HttpClient(
         Adapter,
         base_url=sandbox.url,

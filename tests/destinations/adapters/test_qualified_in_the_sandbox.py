@@ -24,7 +24,7 @@ def connect(sandbox: Sandbox, key: str = "sandbox-key", **options: JSON) -> Adap
         Adapter,
         base_url=sandbox.url,
         headers={"Authorization": f"Bearer {key}"},
-        timeout=5,
+        timeout=60,
         secrets=[key],
         networks=LOOPBACK,
     )

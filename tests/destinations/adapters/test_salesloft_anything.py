@@ -90,7 +90,7 @@ def test_no_answer_crashes_us(data: st.DataObject) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST", "PUT", "DELETE"):
             mock.add_callback(method, re.compile(".*"), answer)
-        client = HttpClient(Adapter, base_url=Adapter.base_url, headers={}, timeout=5)
+        client = HttpClient(Adapter, base_url=Adapter.base_url, headers={}, timeout=60)
         salesloft = Adapter(client, {})
         outcomes = _tried(salesloft, target, one, mode)
         for outcome in outcomes or ():

@@ -33,7 +33,7 @@ from syncadmin.lib.outgoing import LOOPBACK
 from tests.destinations import openapi
 
 SECRET = "sk-conformance-31415926535"
-PATIENCE = 20.0  # seconds for a job of the sandbox
+PATIENCE = 100.0  # seconds for a job of the sandbox
 MOST_STEPS = 500
 
 VALUES: dict[Kind, JSON] = {
@@ -73,7 +73,7 @@ class Subject:
             self.adapter,
             base_url=url,
             headers={"Authorization": f"Bearer {SECRET}"},
-            timeout=10,
+            timeout=60,
             secrets=[SECRET],
             networks=LOOPBACK,
         )

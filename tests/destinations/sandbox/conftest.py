@@ -45,7 +45,7 @@ class Client:
     ) -> requests.Response:
         """The answer, which is as the vendor's document says; `checked`: if it is to be looked at."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        more = {"timeout": 10, **more}
+        more = {"timeout": 60, **more}
         answer = self.session.request(method, self.url + path, json=body, headers=headers, **more)
         if checked and answer.status_code not in UNPUBLISHED:
             answered = answer.json() if answer.content else None
@@ -58,7 +58,7 @@ class Client:
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
         """Look again and again until there is something."""
-        for _ in range(6000):
+        for _ in range(12_000):
             if (found := look()) is not None:
                 return found
             time.sleep(0.005)

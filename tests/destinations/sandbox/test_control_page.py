@@ -34,12 +34,12 @@ class Outline(HTMLParser):
 
 
 def post(sandbox, action, data, **headers):
-    return requests.post(f"{sandbox.url}/__sandbox__/{action}", data=data, headers=headers, timeout=10)
+    return requests.post(f"{sandbox.url}/__sandbox__/{action}", data=data, headers=headers, timeout=60)
 
 
 def test_the_page_is_whole_and_stands_alone(sandbox, api):
     api.run(lead("<b>@acme.test"), lead("ann@acme.test", title="<script>alert(1)</script>"))
-    answer = requests.get(f"{sandbox.url}/__sandbox__/", timeout=10)
+    answer = requests.get(f"{sandbox.url}/__sandbox__/", timeout=60)
     outline = Outline()
     outline.feed(answer.text)
 
@@ -51,7 +51,7 @@ def test_the_page_is_whole_and_stands_alone(sandbox, api):
 
 
 def test_every_switch_is_on_the_page(sandbox):
-    text = requests.get(f"{sandbox.url}/__sandbox__/", timeout=10).text
+    text = requests.get(f"{sandbox.url}/__sandbox__/", timeout=60).text
     for key in sandbox.faults.switches:
         assert f'name="{key}"' in text
 
@@ -78,11 +78,11 @@ def test_a_wrong_form_says_what_is_wrong(sandbox):
 
 def test_programs_use_json(sandbox):
     url = f"{sandbox.url}/__sandbox__"
-    answer = requests.post(f"{url}/switches", json={"error_503_next": 2}, timeout=10)
+    answer = requests.post(f"{url}/switches", json={"error_503_next": 2}, timeout=60)
     assert answer.json()["switches"]["error_503_next"] == 2
-    assert requests.get(f"{url}/state.json", timeout=10).json()["switches"] == answer.json()["switches"]
+    assert requests.get(f"{url}/state.json", timeout=60).json()["switches"] == answer.json()["switches"]
 
-    refused = requests.post(f"{url}/switches", json={"gremlins": 2}, timeout=10)
+    refused = requests.post(f"{url}/switches", json={"gremlins": 2}, timeout=60)
     assert (refused.status_code, refused.json()) == (400, {"error": "There is no switch named gremlins."})
 
 
@@ -118,7 +118,7 @@ def test_keys_and_fields_are_added_and_removed(sandbox, api):
     ],
 )
 def test_a_wrong_action_says_what_is_wrong(sandbox, action, form, said):
-    answer = requests.post(f"{sandbox.url}/__sandbox__/{action}", json=form, timeout=10)
+    answer = requests.post(f"{sandbox.url}/__sandbox__/{action}", json=form, timeout=60)
     assert answer.status_code == 400
     assert said in answer.json()["error"]
 
@@ -126,17 +126,17 @@ def test_a_wrong_action_says_what_is_wrong(sandbox, action, form, said):
 def test_what_there_is_can_be_read_and_forgotten(sandbox, api):
     api.run(lead("ann@acme.test", title="VP"))
     url = f"{sandbox.url}/__sandbox__"
-    [found] = requests.get(f"{url}/leads.json?email=ANN@acme.test", timeout=10).json()["data"]
+    [found] = requests.get(f"{url}/leads.json?email=ANN@acme.test", timeout=60).json()["data"]
     assert (found["email"], found["fields"], found["write_count"]) == ("ann@acme.test", {"title": "VP"}, 1)
-    assert requests.get(f"{url}/companies.json", timeout=10).json() == {"data": []}
-    assert requests.get(f"{url}/jobs.json", timeout=10).json()["data"][0]["status"] == "completed"
-    latest = requests.get(f"{url}/requests.json", timeout=10).json()["data"][-1]
+    assert requests.get(f"{url}/companies.json", timeout=60).json() == {"data": []}
+    assert requests.get(f"{url}/jobs.json", timeout=60).json()["data"][0]["status"] == "completed"
+    latest = requests.get(f"{url}/requests.json", timeout=60).json()["data"][-1]
     assert (latest["method"], latest["path"], latest["status"]) == ("POST", "/v2/bulk", 202)
     assert "body" not in latest
-    assert requests.get(f"{url}/?email=nobody@acme.test", timeout=10).text.count("Nothing was found.") == 1
+    assert requests.get(f"{url}/?email=nobody@acme.test", timeout=60).text.count("Nothing was found.") == 1
 
     post(sandbox, "clear", {})
-    assert requests.get(f"{url}/state.json", timeout=10).json()["counts"] == {
+    assert requests.get(f"{url}/state.json", timeout=60).json()["counts"] == {
         "leads": 0,
         "companies": 0,
         "jobs": 0,
@@ -151,13 +151,13 @@ def test_a_form_of_another_site_is_not_taken(sandbox):
 
 
 def test_the_page_can_close_the_port_for_a_while(sandbox, api):
-    requests.post(f"{sandbox.url}/__sandbox__/refuse", json={"seconds": 30}, timeout=10)
+    requests.post(f"{sandbox.url}/__sandbox__/refuse", json={"seconds": 30}, timeout=60)
     with pytest.raises(requests.ConnectionError):
-        requests.get(sandbox.url, timeout=10)
+        requests.get(sandbox.url, timeout=60)
     sandbox.server.accept()
     assert api.get("/v2/leads/fields").status_code == 200
 
 
 def test_requests_to_the_page_cost_no_budget_and_are_not_recorded(sandbox):
-    requests.get(f"{sandbox.url}/__sandbox__/", timeout=10)
+    requests.get(f"{sandbox.url}/__sandbox__/", timeout=60)
     assert (sandbox.requests, sandbox.peak_in_flight) == ([], 0)

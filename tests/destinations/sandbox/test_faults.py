@@ -65,6 +65,7 @@ def test_a_slow_answer_comes_after_the_clients_time_is_up_and_was_applied(sandbo
     sandbox.faults.set(slow_next=1, slow_seconds=60)
     with pytest.raises(requests.ReadTimeout):
         api.post("/v2/leads", ANN, timeout=0.2)
+    api.until(lambda: list(sandbox.leads()) or None, "What was sent")
     assert list(sandbox.leads()) == ["ann@acme.test"]
 
 

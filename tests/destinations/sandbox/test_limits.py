@@ -62,7 +62,7 @@ def test_a_full_window_is_429_with_retry_after_and_opens_again(sandbox, api):
 def test_too_many_at_once_is_429_without_retry_after(sandbox, api):
     sandbox.faults.set(concurrency=1, slow_next=1, slow_seconds=60, only="POST /v2/leads")
     other = Api(sandbox.url)
-    slow = threading.Thread(target=lambda: other.post("/v2/leads", {"email": "ann@acme.test"}, timeout=30))
+    slow = threading.Thread(target=lambda: other.post("/v2/leads", {"email": "ann@acme.test"}, timeout=100))
     slow.start()
     while sandbox.leads() == {}:
         pass

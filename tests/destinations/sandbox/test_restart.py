@@ -90,10 +90,10 @@ def test_the_command_survives_a_kill_and_stops_cleanly_when_asked(tmp_path):
 
     for number in (signal.SIGTERM, signal.SIGINT):
         process, url = start(tmp_path)
-        assert requests.get(f"{url}/salesloft/v2/me", timeout=10).status_code == 401
-        counts = requests.get(f"{url}/__sandbox__/state.json", timeout=10).json()["counts"]
+        assert requests.get(f"{url}/salesloft/v2/me", timeout=60).status_code == 401
+        counts = requests.get(f"{url}/__sandbox__/state.json", timeout=60).json()["counts"]
         process.send_signal(number)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=120)
         assert (counts["leads"], process.returncode, output, errors) == (1, 0, "", "")
 
 

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from destinations.sandbox.running import running_service
@@ -56,21 +54,18 @@ def test_rows_are_uploaded_in_several_calls_of_at_most_5000(salesloft, loft):
 
 
 @pytest.mark.slow
-def test_twenty_thousand_people_take_seconds_and_less_than_sixty_requests():
+def test_twenty_thousand_people_take_less_than_sixty_requests():
     with running_service(Salesloft, switches={"job_seconds": 0}) as salesloft:
         loft, rows = SalesloftApi(salesloft.url), crowd(20_000)
         with loft.session:
-            began = time.monotonic()
             job = loft.open_job()
             for start in range(0, 20_000, 5000):
                 body = {"data": rows[start : start + 5000]}
                 assert loft.post(f"/bulk_jobs/{job}/job_data", body, checked=False).ok
             loft.put(f"/bulk_jobs/{job}", {"ready_to_execute": True})
             assert salesloft.wait_for_jobs()
-            took = time.monotonic() - began
             assert loft.data(f"/bulk_jobs/{job}")["processed"] == 20_000
         assert len(salesloft.people()) == 20_000
-        assert took < 20
         assert salesloft.limits.spent[0] < 60
 
 

@@ -7,11 +7,11 @@ from tests.destinations.sandbox.test_control_page import Outline
 
 
 def read(salesloft, name=""):
-    return requests.get(f"{salesloft.url}/__sandbox__/{name}", timeout=10)
+    return requests.get(f"{salesloft.url}/__sandbox__/{name}", timeout=60)
 
 
 def post(salesloft, action, data, **headers):
-    return requests.post(f"{salesloft.url}/__sandbox__/{action}", data=data, headers=headers, timeout=10)
+    return requests.post(f"{salesloft.url}/__sandbox__/{action}", data=data, headers=headers, timeout=60)
 
 
 def test_the_page_is_whole_and_stands_alone(salesloft, loft):
@@ -31,8 +31,8 @@ def test_the_page_is_whole_and_stands_alone(salesloft, loft):
 
 def test_the_pages_of_the_services_lead_to_each_other():
     with running_sandbox() as sandbox:
-        first = requests.get(f"{sandbox.url}/__sandbox__/", timeout=10).text
-        second = requests.get(f"{sandbox.url}/salesloft/__sandbox__/", timeout=10).text
+        first = requests.get(f"{sandbox.url}/__sandbox__/", timeout=60).text
+        second = requests.get(f"{sandbox.url}/salesloft/__sandbox__/", timeout=60).text
     assert 'href="/salesloft/__sandbox__/"' in first
     assert 'href="/__sandbox__/"' in second
     assert "Qualified sandbox" in first
@@ -49,10 +49,10 @@ def test_a_form_sets_switches_and_comes_back_to_this_service(salesloft):
 
 def test_programs_use_json(salesloft, loft):
     url = f"{salesloft.url}/__sandbox__"
-    answer = requests.post(f"{url}/switches", json={"error_503_next": 2}, timeout=10).json()
+    answer = requests.post(f"{url}/switches", json={"error_503_next": 2}, timeout=60).json()
     assert (answer["service"], answer["switches"]["error_503_next"]) == ("salesloft", 2)
     assert read(salesloft, "state.json").json()["switches"] == answer["switches"]
-    refused = requests.post(f"{url}/switches", json={"gremlins": 2}, timeout=10)
+    refused = requests.post(f"{url}/switches", json={"gremlins": 2}, timeout=60)
     assert (refused.status_code, refused.json()) == (400, {"error": "There is no switch named gremlins."})
 
 
@@ -102,7 +102,7 @@ def test_a_team_is_changed(salesloft, loft):
     ],
 )
 def test_a_wrong_action_says_what_is_wrong(salesloft, action, form, said):
-    answer = requests.post(f"{salesloft.url}/__sandbox__/{action}", json=form, timeout=10)
+    answer = requests.post(f"{salesloft.url}/__sandbox__/{action}", json=form, timeout=60)
     assert (answer.status_code, said in answer.json()["error"]) == (400, True)
 
 

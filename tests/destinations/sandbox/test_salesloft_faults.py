@@ -39,6 +39,7 @@ def test_an_answer_is_truncated_garbled_or_slow(salesloft, loft):
     salesloft.faults.set(slow_next=1, slow_seconds=60)
     with pytest.raises(requests.ReadTimeout):
         loft.post("/person_upserts", ann(), timeout=0.2)
+    loft.until(lambda: salesloft.people()[0].write_count > 2 or None, "What was sent")
     assert salesloft.people()[0].write_count == 3
 
 

@@ -23,10 +23,10 @@ def http():
 def allow(http, salesloft, *, person="Sally", allow="yes", **query):
     """Open the page, choose who signs in, press the button; the answer, not followed."""
     url = f"{salesloft.url}/oauth/authorize"
-    page = http.get(url, params=ASK | query, timeout=10)
+    page = http.get(url, params=ASK | query, timeout=60)
     assert page.status_code == 200, page.text
     user = re.search(rf'<option value="(\d+)">{person}', page.text)[1]
-    return http.post(page.url, data={"user_id": user, "allow": allow}, allow_redirects=False, timeout=10)
+    return http.post(page.url, data={"user_id": user, "allow": allow}, allow_redirects=False, timeout=60)
 
 
 def code_of(answer):
@@ -36,7 +36,7 @@ def code_of(answer):
 
 def ask_token(http, salesloft, *, as_json=True, **body):
     how = {"json": APP | body} if as_json else {"data": APP | body}
-    return http.post(f"{salesloft.url}/oauth/token", timeout=10, **how)
+    return http.post(f"{salesloft.url}/oauth/token", timeout=60, **how)
 
 
 def sign_in(http, salesloft, **more):
@@ -78,7 +78,7 @@ def test_people_sign_in_and_the_app_gets_a_token_that_works(http, salesloft, lof
 def test_a_form_is_taken_as_well_as_json_but_nothing_in_headers(http, salesloft):
     code = code_of(allow(http, salesloft))
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
-    basic = requests.post(f"{salesloft.url}/oauth/token", json=body, auth=tuple(APP.values()), timeout=10)
+    basic = requests.post(f"{salesloft.url}/oauth/token", json=body, auth=tuple(APP.values()), timeout=60)
     assert (basic.status_code, basic.json()["error"]) == (401, "invalid_client")
     assert ask_token(http, salesloft, as_json=False, **body).status_code == 200
 
@@ -106,7 +106,7 @@ def test_an_app_that_asks_wrongly_sends_nobody_anywhere(http, salesloft, wrong):
             params=ASK | wrong,
             data={"user_id": "1", "allow": "yes"} if method == "POST" else None,
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
         assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
@@ -117,8 +117,8 @@ def test_a_registered_way_back_is_the_only_one(http, salesloft):
     )
     ask = {**ASK, "client_id": "mine"}
     url = f"{salesloft.url}/oauth/authorize"
-    assert http.get(url, params=ask, timeout=10).status_code == 400
-    page = http.get(url, params={**ask, "redirect_uri": "https://mine.test/back"}, timeout=10)
+    assert http.get(url, params=ask, timeout=60).status_code == 400
+    page = http.get(url, params={**ask, "redirect_uri": "https://mine.test/back"}, timeout=60)
     assert page.status_code == 200
     assert "form-action 'self' https://mine.test" in page.headers["Content-Security-Policy"]
 
@@ -231,6 +231,6 @@ def test_a_form_of_another_site_signs_nobody_in(http, salesloft):
         data={"user_id": "1", "allow": "yes"},
         headers={"Origin": "http://evil.test"},
         allow_redirects=False,
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == 400

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 def talk(sandbox: Sandbox, sent: bytes) -> bytes:
     """Send raw bytes and read until the sandbox closes the connection."""
-    with socket.create_connection((sandbox.server.address, sandbox.server.port), timeout=10) as connection:
+    with socket.create_connection((sandbox.server.address, sandbox.server.port), timeout=60) as connection:
         connection.sendall(sent)
         received = b""
         while more := connection.recv(65536):
@@ -48,7 +48,7 @@ def test_half_a_body_is_not_acted_on(sandbox):
     body = orjson.dumps({"email": "ann@acme.test"})
     head = b"POST /v2/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-key\r\n"
     head += b"Content-Length: 500\r\n\r\n"
-    with socket.create_connection((sandbox.server.address, sandbox.server.port), timeout=10) as connection:
+    with socket.create_connection((sandbox.server.address, sandbox.server.port), timeout=60) as connection:
         connection.sendall(head + body)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""

@@ -201,7 +201,7 @@ def test_an_interrupted_run_is_kept_and_gone_on_with(
     before_it = len(applied.sandbox.requests)  # applying has tested the connection
 
     def interrupt() -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 100
         while time.monotonic() < until:
             if any(seen.method == "POST" for seen in applied.sandbox.requests[before_it:]):
                 break

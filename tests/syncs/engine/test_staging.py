@@ -147,7 +147,7 @@ except staging.ScratchFull as full:
 def test_a_full_disk_is_told_in_words_and_leaves_nothing(tmp_path: Path, limit: int, spill_at: int) -> None:
     arguments = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(limit), str(spill_at)]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
-    found = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=60)
+    found = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=250)
 
     assert found.stderr == ""
     assert found.stdout.startswith("There is no room left on the disk")

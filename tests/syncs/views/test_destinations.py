@@ -90,7 +90,7 @@ def test_the_sandbox_needs_no_key_and_is_marked(client, alice, sandbox, key):
         if isinstance(auth, OAuth):
             ours = f"{sandbox.url}{services()[key].prefix}"
             assert connection.options[auth.host_setting] == ours
-            assert requests.get(ours + auth.authorize_path, timeout=10).status_code == 400
+            assert requests.get(ours + auth.authorize_path, timeout=60).status_code == 400
 
 
 def test_without_a_sandbox_none_is_offered(client, alice, settings):

@@ -98,8 +98,8 @@ def _there(client, connection):
 
 def _back(address, *, user=SALLY, allow="yes"):
     """What a person does at the service; the path and query of ours that it sends them back to."""
-    assert "asks to act for you" in requests.get(address, timeout=10).text
-    said = requests.post(address, data={"user_id": user, "allow": allow}, allow_redirects=False, timeout=10)
+    assert "asks to act for you" in requests.get(address, timeout=60).text
+    said = requests.post(address, data={"user_id": user, "allow": allow}, allow_redirects=False, timeout=60)
     assert said.headers["Location"].startswith("http://testserver/oauth/salesloft/?")
     return said.headers["Location"].removeprefix("http://testserver")
 
@@ -319,7 +319,7 @@ def test_a_code_that_is_used_up_is_refused_by_the_service_in_its_words(client, c
             "client_secret": CLIENT_SECRET,
             "redirect_uri": "http://testserver/oauth/salesloft/",
         },
-        timeout=10,
+        timeout=60,
     ).raise_for_status()
 
     answer = client.get(back, follow=True)
