@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 MANAGE := $(RUN) manage.py
 PROCESSES ?= 4
 SEEDS ?= 50
-CHAOS := -q -p tests.chaos.log -p no:randomly -n 3 --dist worksteal -o tmp_path_retention_policy=failed
+CHAOS := -q -p tests.chaos.log -p no:randomly -n 3 --maxschedchunk 1 -o tmp_path_retention_policy=failed
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
