@@ -13,7 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 OUTAGE_TELLS_AFTER = timedelta(minutes=10)  # shorter ones pass by themselves, and nobody can do anything
-OVERDUE_AFTER = timedelta(minutes=10)  # a time of a schedule that nobody took
+OVERDUE_AFTER = timedelta(minutes=10)  # a time of a schedule at which no run began
 
 
 class Kind(StrEnum):
@@ -83,7 +83,7 @@ class SyncFacts:
     good_at: datetime | None = None
     begun_at: datetime | None = None
     waits: UUID | None = None  # a run that waits for approval
-    missed_at: datetime | None = None  # a time of its schedule, since which no run began
+    missed_at: datetime | None = None  # the first time of its schedule since which no run began
     missed_run: UUID | None = None  # … as this one was still going
     has_broken_schedule: bool = False
 
@@ -250,8 +250,7 @@ def _symptoms(
         is_meant = stale.sync is not None or sync.runs_by_itself
         if is_meant and now - since > timedelta(hours=stale.hours):
             yield Kind.STALE
-    is_overdue = sync.missed_at is not None and (
-        sync.missed_run is not None or now - sync.missed_at > OVERDUE_AFTER
-    )
+    # No sooner than an outage is told: who is late for it belongs to the account's alert.
+    is_overdue = sync.missed_at is not None and now - sync.missed_at > OVERDUE_AFTER
     if (is_overdue and sync.waits is None) or sync.has_broken_schedule:
         yield Kind.MISSED

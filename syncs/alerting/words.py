@@ -165,7 +165,7 @@ def _missed(sync: SyncFacts, name: str, now: datetime) -> Told:
     if sync.missed_run is not None:
         return Told(
             f"{name} missed its schedule",
-            f"It was due at {at}, and the run before was still going: that time was left out.",
+            f"It was due at {at}, and no run has begun since: the one before was still going then.",
             "Where this happens often, whoever edits the sync should let it run less often.",
             ("run", sync.missed_run),
         )

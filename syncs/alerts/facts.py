@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Max, OuterRef, Q, Subquery
+from django.db.models import F, Min, OuterRef, Q, Subquery
 
 from destinations import registry
 from destinations.models import Connection
@@ -144,12 +144,12 @@ def _by_ids(ids: set[int]) -> list[dict[str, Any]]:
 
 
 def _missed(teams: list[int]) -> dict[int, tuple[datetime, Any]]:
-    """By sync: the time that was left out, and the run that was going, where none began since."""
+    """By sync: the first time that was left out, and the run that was going, where none began since."""
     found = MissedTime.objects.filter(
         team__in=teams, run__number=F("sync__last_run_number"), sync__paused=False
     )
-    newest = found.order_by().values("sync", "run__public_id").annotate(newest=Max("at"))
-    return {row["sync"]: (row["newest"], row["run__public_id"]) for row in newest}
+    firsts = found.order_by().values("sync", "run__public_id").annotate(first=Min("at"))
+    return {row["sync"]: (row["first"], row["run__public_id"]) for row in firsts}
 
 
 def _waiting(teams: list[int]) -> dict[int, Any]:

@@ -22,7 +22,8 @@ HELP = {
     Kind.ROWS: "Of the newest run over all rows. Rows that were refused before and wait are counted too.",
     Kind.STALE: "No run over all rows ended well for so long. Of syncs that run by themselves, or have a "
     "rule of their own.",
-    Kind.MISSED: "The run before was still going, or none began within ten minutes.",
+    Kind.MISSED: "No run began within ten minutes of its time: the one before was still going, or nothing "
+    "was there to start it.",
 }
 
 

@@ -57,7 +57,7 @@ def test_where_all_is_well_nothing_is_told():
         ({"last_whole": ended(attention=6)}, Kind.ROWS),
         ({"good_at": NOW - timedelta(hours=25)}, Kind.STALE),
         ({"good_at": None, "begun_at": NOW - timedelta(hours=25)}, Kind.STALE),
-        ({"missed_at": NOW, "missed_run": uuid4()}, Kind.MISSED),
+        ({"missed_at": NOW - timedelta(minutes=11), "missed_run": uuid4()}, Kind.MISSED),
         ({"missed_at": NOW - timedelta(minutes=11)}, Kind.MISSED),
         ({"has_broken_schedule": True}, Kind.MISSED),
     ],
@@ -80,6 +80,7 @@ def test_each_kind_sees_what_it_watches_and_nobody_is_told_without_its_rule(wron
         {"good_at": None},  # it never began: that is a matter of setting up
         {"good_at": NOW - timedelta(hours=25), "runs_by_itself": False},
         {"missed_at": NOW + timedelta(minutes=3)},
+        {"missed_at": NOW - timedelta(minutes=9), "missed_run": uuid4()},  # the next time may come first
     ],
 )
 def test_what_is_as_it_should_be_is_not_told(fine: dict):
@@ -102,6 +103,15 @@ def test_an_outage_is_one_trouble_whichever_rules_there_are(rules: list[Rule]):
     account = replace(ACCOUNT, down_since=NOW - timedelta(hours=3), down_reason="No answer.")
     old = {"good_at": NOW - timedelta(hours=3), "last": stopped(At.DESTINATION)}
     assert list(found(sync(1, **old), sync(2, **old), rules=rules, account=account)) == ["account:7"]
+
+
+def test_an_outage_of_syncs_that_are_due_every_few_minutes_is_never_more_than_one_trouble():
+    for minutes in range(61):
+        account = replace(ACCOUNT, down_since=NOW - timedelta(minutes=minutes), down_reason="No answer.")
+        missed = NOW - timedelta(minutes=max(0, minutes - 2))  # their runs began before, and wait
+        syncs = [sync(id, missed_at=missed, missed_run=uuid4()) for id in range(40)]
+        told = found(*syncs, account=account)
+        assert told == ({"account:7": Kind.CONNECTION} if minutes >= 10 else {})
 
 
 def test_after_an_outage_the_trouble_lasts_until_the_last_sync_went_through():
