@@ -46,7 +46,8 @@ class LedgerEntry(models.Model):
             models.Index(
                 fields=["team", "match_key"], name="ledger_person", opclasses=["int8_ops", "text_pattern_ops"]
             ),
-            # A plan compares all rows in the order of this index, without looking at the table.
+            # A plan compares all rows in the order of this index, without looking at the table. On PostgreSQL
+            # the primary key carries part and fingerprint, and this index is left out (migration 0025).
             models.Index(fields=["sync", "generation", "part", "key", "fingerprint"], name="ledger_compared"),
             models.Index(
                 fields=["sync", "generation"],

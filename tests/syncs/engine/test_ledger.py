@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from destinations.contract import Outcome, Verdict
@@ -249,3 +250,17 @@ def test_what_is_in_doubt_has_no_fingerprint(fold: Any) -> None:
 
     found = ledger.fingerprints(run, 0, b"\x00", None)
     assert found == {ledger_key("1", 0): fingerprint("VP"), ledger_key("2", 0): None}
+
+
+def test_a_plan_compares_by_what_stands_in_one_index_of_the_ledger(fold: Any) -> None:
+    run = fold({"1": (ACCEPTED, "VP")})
+    of_run = LedgerEntry.objects.filter(sync=run.sync_id, generation=run.generation, part=0)
+
+    with connection.cursor() as cursor, transaction.atomic():
+        is_postgres = connection.vendor == "postgresql"
+        if is_postgres:  # so few rows would be read through
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+        plan = of_run.filter(key__gte=b"\x00", key__lt=b"\x80").values_list("key", "fingerprint").explain()
+    wanted = ("Index Only Scan", "syncs_ledgerentry_pkey") if is_postgres else ("COVERING", "ledger_compared")
+    assert all(word in plan for word in wanted), plan
