@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/chaos" in str(item.path):
             item.add_marker(pytest.mark.slow)
             if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(900 if SEEDS else 400))
+                item.add_marker(pytest.mark.timeout(900))
 
 
 def new_database(*, template: str = "template0") -> str:

@@ -144,7 +144,7 @@ class SalesloftWorld(World):
         found: dict[str, Any] = orjson.loads(done.stdout)
         return found
 
-    def run_and_kill(self, when: Callable[[], bool], sync: str = "rows", *, seconds: float = 60) -> bool:
+    def run_and_kill(self, when: Callable[[], bool], sync: str = "rows", *, seconds: float = 200) -> bool:
         """Run, and kill -9 as soon as it is time. False: the run ended before."""
         process = self.begin(sync)
         until = time.monotonic() + seconds

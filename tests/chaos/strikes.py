@@ -128,7 +128,7 @@ class Supervised:
 
     def __enter__(self) -> "Supervised":
         self._start()
-        wait_until(lambda: len(self.members()) > 1, 90, f"a pool\n{self.world.tail()}")
+        wait_until(lambda: len(self.members()) > 1, 300, f"a pool\n{self.world.tail()}")
         self.vigil.start()
         return self
 
@@ -136,7 +136,7 @@ class Supervised:
         self.vigil.end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
 
     def _start(self) -> None:
         self.process = self.world.start("up", "--no-web", log=f"up-{self._starts}")
@@ -210,10 +210,10 @@ class Supervised:
 
     def stop(self) -> None:
         """SIGTERM to the main process alone ends everything, soon: one that listens already."""
-        wait_until(self._listens, 60, f"the supervisor that was started last\n{self.world.tail()}")
+        wait_until(self._listens, 200, f"the supervisor that was started last\n{self.world.tail()}")
         self.process.terminate()
-        assert self.process.wait(40) == 0, self.world.tail()
-        wait_until(lambda: not self.world.processes(), 30, "the end of all processes")
+        assert self.process.wait(120) == 0, self.world.tail()
+        wait_until(lambda: not self.world.processes(), 120, "the end of all processes")
 
 
 def _now() -> datetime:

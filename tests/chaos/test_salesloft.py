@@ -236,7 +236,7 @@ def test_two_workers_leave_the_reserve_beside_a_client_that_eats_half(
     watching.start()
     processes = [world.begin("rows"), world.begin("others")]
     try:
-        ends = [process.wait(200) for process in processes]
+        ends = [process.wait(400) for process in processes]
     finally:
         over.set()
         watching.join()
@@ -316,7 +316,7 @@ def test_a_worker_killed_between_the_services_rotation_and_our_storing_leaves_a_
     assert world.stored() == dict.fromkeys(keys, 1)
 
 
-def _until(is_true: Callable[[], bool], seconds: float = 60) -> None:
+def _until(is_true: Callable[[], bool], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < end, "waited in vain"
