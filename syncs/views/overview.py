@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from destinations.models import Connection, ConnectionShare
+from destinations.shares import usable_by
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.models import Kept, ModelShare, QueryModel, Run, Source, Sync, WorkerBeat
 from syncs.views import periods, removed, request_chart, run_approval, run_chart, sync_health
@@ -42,9 +43,8 @@ def overview(request: TeamRequest) -> HttpResponse:
     )
     healths = sync_health.of_team(request.team)
     sync_count = sum(health.count for health in healths)
-    connections = list(
-        Connection.objects.filter(team=request.team).select_related("account").order_by("name")
-    )
+    usable = list(usable_by(request.team).order_by("name"))
+    connections = [one for one in usable if one.team_id == request.team.pk]
     waiting = sync_health.waiting(request.team) if sync_count else []
     counted = run_chart.of_runs(request.team, period) if sync_count else None
     return render(
@@ -62,6 +62,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "healths": healths,
             "uses": request_chart.of_team(connections, periods.asked(request.GET, now, whole_hours=True)),
             "troubled_connections": [one for one in connections if one.health == Connection.Health.ATTENTION],
+            "silent_connections": [one for one in usable if one.account.down_since is not None],
             "stopped": sync_health.stopped(request.team) if sync_count else [],
             "waiting": [(run, " ".join(run_approval.reasons(run))) for run in waiting],
             "open_rows": sync_health.open_rows(request.team) if sync_count else [],

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from destinations.models import ConnectionShare
+from destinations.models import ConnectionShare, RemoteAccount
 from syncadmin.teams.models import Team, User
 from syncs.models import ModelShare, RejectedRow, Run, WorkerBeat
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
@@ -116,6 +116,23 @@ def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
     page = as_alice.get(url("overview"))
     assert "Rows For whoever owns the data: each says who must do what. 2 rows leads" in text(page)
     assert page.context["open_rows"] == [(world.sync, 2)]
+
+
+def test_a_destination_that_does_not_answer_is_told_at_once(
+    as_alice: Client,  # noqa: F811
+    scene: Scene,  # noqa: F811
+) -> None:
+    scene.rows = [person(1)]
+    scene.finish()
+    WorkerBeat.objects.beat("machine 1")
+    assert "Everything works" in text(as_alice.get(url("overview")))
+    RemoteAccount.objects.update(down_since=timezone.now(), down_reason="It has trouble of its own (503).")
+    told = text(as_alice.get(url("overview")))
+    assert "Destinations that do not answer" in told
+    assert "It has trouble of its own (503)." in told
+    assert "Everything works" not in told
+    assert "Not answering" in text(as_alice.get(url("destinations")))
+    assert "Not answering" in text(as_alice.get(url("connection", scene.connection.public_id)))
 
 
 def test_a_small_run_that_went_well_hides_no_row_that_needs_attention(
