@@ -66,6 +66,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "stopped": sync_health.stopped(request.team) if sync_count else [],
             "waiting": [(run, " ".join(run_approval.reasons(run))) for run in waiting],
             "open_rows": sync_health.open_rows(request.team) if sync_count else [],
+            "more": {health.name: health for health in healths if health.count > sync_health.SHOWN},
             "sync_count": sync_count,
             "trouble": NO_WORKER if sync_count and not WorkerBeat.objects.are_alive() else None,
         },

@@ -19,7 +19,7 @@ HEALTHS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     STOPPED: ("Stopped", "bad", (Run.Status.STOPPED,)),
     UNKNOWN: ("No finished run", "", ()),  # none, or the last was cancelled
 }
-SHOWN = 20
+SHOWN = 6  # of a list on the overview; the rest is behind its link
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,42 @@ def _pages(connection):
     ]
 
 
+def test_of_many_syncs_on_it_twenty_are_shown_and_all_a_click_away(client, alice, team, connection, sync):
+    client.force_login(alice)
+    page = reverse("connection", args=["acme", connection.public_id])
+    listed = f"{reverse('syncs', args=['acme'])}?destination={connection.public_id}"
+    Sync.objects.bulk_create(
+        Sync(
+            team=team,
+            name=f"more {n}",
+            model=sync.model,
+            connection=connection,
+            object_key="leads",
+            upsert_key="email",
+        )
+        for n in range(19)
+    )
+    assert listed not in client.get(page).text
+    Sync.objects.create(
+        team=team,
+        name="one more",
+        model=sync.model,
+        connection=connection,
+        object_key="leads",
+        upsert_key="email",
+    )
+    assert listed in client.get(page).text
+
+
+def test_what_needs_attention_is_mended_by_the_main_button(client, alice, connection):
+    client.force_login(alice)
+    page = reverse("connection", args=["acme", connection.public_id])
+    edit = reverse("connection_edit", args=["acme", connection.public_id])
+    assert f'<a class="button plain" href="{edit}">Change</a>' in client.get(page).text
+    Connection.objects.update(health=Connection.Health.ATTENTION)
+    assert f'<a class="button" href="{edit}">Reconnect</a>' in client.get(page).text
+
+
 def test_charlie_finds_nothing(client, charlie, connection):
     client.force_login(charlie)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from destinations.models import ConnectionShare, RemoteAccount
 from syncadmin.teams.models import Team, User
 from syncs.models import ModelShare, RejectedRow, Run, WorkerBeat
+from syncs.views.sync_health import SHOWN
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import Scene, make_sync, person
 from tests.syncs.views.test_runs import acme, as_alice, make_run, text, url, world  # noqa: F401
@@ -106,6 +107,21 @@ def test_rows_that_wait_have_a_list_for_each_reason(as_alice: Client, scene: Sce
         page = as_alice.get(url(name)).content.decode()
         assert f'href="{rows}?show=waiting">3</a>' in page, name
         assert f'href="{rows}?show=deferred"' in page, name
+
+
+def test_of_many_syncs_that_stopped_some_are_shown_and_all_a_click_away(
+    as_alice: Client,  # noqa: F811
+    scene: Scene,  # noqa: F811
+) -> None:
+    names = [f"sync {n}" for n in range(SHOWN + 1)]
+    for name in names:
+        sync = make_sync(team=scene.team, connection=scene.sync.connection, name=name, file=f"{name}.csv")
+        make_run(scene.team, sync, 1, status=Run.Status.STOPPED)
+    page = as_alice.get(url("overview"))
+    assert [run.sync.name for run in page.context["stopped"]] == names[:SHOWN]
+    assert f"All {SHOWN + 1} syncs that stopped" in page.text
+    listed = as_alice.get(url("syncs", health="stopped")).context["lines"]
+    assert sorted(line.sync.name for line in listed) == names
 
 
 def test_what_needs_attention_says_how_many_rows_and_leads_to_them(
