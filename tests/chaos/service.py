@@ -177,9 +177,16 @@ class Service:
             return None if job is None or job.fate == "poll_gone" else job.as_json()
 
     def change(self, wanted: Mapping[str, Any]) -> None:
-        """Change the account itself: its key, scopes, limits. ValueError for a name that is none."""
+        """Change the account itself: its key, scopes, limits; `hurry` ends jobs as if their time had come.
+
+        ValueError for a name that is none.
+        """
         with self._lock:
             for name, value in wanted.items():
+                if name == "hurry":
+                    for job in self._open_jobs:
+                        job.due_at = job.accepted_at
+                    continue
                 if name == "windows":
                     self.windows = [(int(requests), float(seconds)) for requests, seconds in value]
                 elif name == "scopes":
