@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from destinations import accounts, budget, oauth, registry, use
 from destinations.contract import Adapter, Field, Identity
-from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited
+from destinations.errors import AuthExpired, Cause, DestinationError, Misconfigured, RateLimited, Temporary
 from destinations.gate import Gate
 from destinations.http import HttpClient, Sent
 from destinations.models import Connection, Exchange, OAuthToken
@@ -171,18 +171,26 @@ def exchanges_of(adapter: Adapter) -> Sequence[Sent]:
     return client.exchanges if isinstance(client, HttpClient) else ()
 
 
-def check(connection: Connection) -> Identity | None:
+def check(connection: Connection, *, by_itself: bool = False) -> Identity | None:
     """Find out whether the connection works, and keep the answer on it as `health` and `health_reason`.
 
     None where it does not work at all. It needs attention, too, where the service names something
-    missing, or where the credentials have come to lead to another account than before.
+    missing, or where the credentials have come to lead to another account than before. `by_itself`: nobody
+    asked for it, so that trouble which passes says nothing of the connection; it counts for the outage.
     """
     found: Identity | None = None
     reasons: list[str] = []
     try:
         found = _asked(connection, lambda adapter: adapter.check())
-    except RateLimited as error:
-        reasons.append(f"The connection could not be tested now. {error.message}")
+    except Temporary as error:
+        is_busy = isinstance(error, RateLimited)
+        if by_itself:
+            if not is_busy:
+                budget.failed(connection.account_id, error.message)
+            return None
+        reasons.append(
+            f"The connection could not be tested now. {error.message}" if is_busy else error.message
+        )
     except DestinationError as error:
         reasons.append(error.message)
     if found is not None:

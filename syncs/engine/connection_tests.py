@@ -1,7 +1,7 @@
 """Tests connections by themselves: each once a day, and sooner where something is wrong.
 
 A test that is due is taken by moving `test_begun_at` on, so that two workers make it once, and one that dies
-leaves it to the next.
+leaves it to the next. One that the service could not answer now is no test: it stays due.
 """
 
 import logging
@@ -59,7 +59,7 @@ def test_due(now: datetime | None = None) -> int:
         if not taken.update(test_begun_at=now):
             continue  # another worker took it
         try:
-            connect.check(connection)
+            connect.check(connection, by_itself=True)
         except Exception as fault:  # of ours, or the database's: the others are tested all the same
             where = "".join(traceback.format_tb(fault.__traceback__))
             log.error("test of connection %s: %s\n%s", connection.public_id, type(fault).__name__, where)

@@ -70,6 +70,27 @@ def test_a_connection_that_waits_for_somebodys_first_sign_in_is_not_tested(team:
     assert is_due(connection)
 
 
+def test_an_outage_is_not_the_connections_fault_and_it_stays_due(team: Team, sandbox: Sandbox) -> None:
+    connection = make_connection(team=team, url=sandbox.url)
+    connection.health, connection.checked_at = GOOD, ago(days=2)
+    connection.save()
+    now = timezone.now()
+    sandbox.faults.set(down=True)
+    for number in range(5):
+        assert test_due(now + timedelta(minutes=11 * number)) == 1
+    sandbox.faults.reset()
+    connection.refresh_from_db()
+    assert (connection.health, connection.health_reason) == (GOOD, "")
+    account = RemoteAccount.objects.get()
+    assert account.down_since is not None, "the account is the one that does not answer"
+    assert "503" in account.down_reason
+
+    assert test_due(now + timedelta(minutes=66)) == 1
+    connection.refresh_from_db()
+    assert (connection.health, RemoteAccount.objects.get().down_since) == (GOOD, None)
+    assert connection.checked_at is not None and connection.checked_at > ago(minutes=5)
+
+
 def test_a_test_keeps_what_it_found_and_is_made_once(team: Team, sandbox: Sandbox) -> None:
     connection = make_connection(team=team, url=sandbox.url)
     other = make_connection(team=team, url=sandbox.url, name="other")
