@@ -53,7 +53,9 @@ NEVER: Networks = tuple(
     )
 )
 _METADATA_NAMES = ("metadata.google.internal", "metadata.goog", "metadata", "instance-data")
-_WRAPS_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))  # NAT64, and "IPv4-compatible"
+# NAT64, also that of networks of one's own (RFC 8215), and "IPv4-compatible".
+_LOCAL_NAT64 = ip_network("64:ff9b:1::/48")
+_WRAPS_IPV4 = (ip_network("64:ff9b::/96"), _LOCAL_NAT64, ip_network("::/96"))
 
 
 class Refused(Exception):
@@ -77,7 +79,7 @@ def why_not(address: Address, networks: Networks) -> str | None:
             continue
         if meant.is_loopback or meant.is_unspecified or _is_in(meant, (ip_network("0.0.0.0/8"),)):
             return "this machine itself"
-        if not meant.is_global or meant.is_multicast:
+        if not meant.is_global or meant.is_multicast or _is_in(meant, (_LOCAL_NAT64,)):
             return "private"
     return None
 

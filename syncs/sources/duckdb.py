@@ -17,6 +17,7 @@ from uuid import UUID
 
 from destinations.contract import JSON, Setting
 from syncs.sources.base import MOST_TABLES, Checked, Column, Problem, Reader, Rows, SourceError, Table
+from syncs.sources.duckdb_ceiling import ceiling
 from syncs.sources.duckdb_query import Query
 
 _QUICK_SECONDS = 30  # for check and describe
@@ -89,6 +90,7 @@ class DuckDB(Reader):
         place = self._place()
         with ExitStack() as stack:
             spill = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncadmin-")))
+            stack.enter_context(ceiling(self.options["memory_limit"]))
             query = Query(
                 place,
                 called=self.options["path"],

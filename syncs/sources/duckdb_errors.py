@@ -29,6 +29,15 @@ def not_a_query() -> SourceError:
     return SourceError(Problem.SQL, _NO_QUERY)
 
 
+def never(name: str) -> SourceError:
+    """A function is called that no query may call."""
+    return SourceError(
+        Problem.SQL,
+        f"The SQL calls {name}, which is not allowed here. Whoever edits the model must name the files and "
+        "tables themselves.",
+    )
+
+
 def opening(error: Exception, path: str) -> SourceError:
     """Why a database file cannot be opened."""
     words = _message(error)

@@ -37,7 +37,7 @@ def with_whole_paths(sql: str, tree: JSON, folder: Path) -> bytes:
 
 def _file_names(tree: JSON, own_names: set[str]) -> Iterator[tuple[int, str]]:
     """(byte, name) of each text that stands where a table or a file does."""
-    for node in _nodes(tree):
+    for node in nodes(tree):
         at = node.get("query_location")
         if node.get("type") == "BASE_TABLE" and not node.get("schema_name") and isinstance(at, int):
             if node["table_name"].lower() not in own_names:
@@ -64,7 +64,7 @@ def _unquoted(literal: bytes) -> bytes:
     return literal[1:-1].replace(quote + quote, quote)
 
 
-def _nodes(tree: JSON) -> Iterator[dict[str, JSON]]:
+def nodes(tree: JSON) -> Iterator[dict[str, JSON]]:
     """Every object of the tree."""
     waiting = [tree]
     while waiting:
@@ -77,6 +77,6 @@ def _nodes(tree: JSON) -> Iterator[dict[str, JSON]]:
 
 
 def _entries(tree: JSON, name: str) -> Iterator[dict[str, JSON]]:
-    for node in _nodes(tree):
+    for node in nodes(tree):
         if isinstance(found := node.get(name), dict):
             yield from found.get("map", ())

@@ -16,7 +16,7 @@ import orjson
 
 from syncs.sources import duckdb_errors
 from syncs.sources.base import Chunk, Column, Problem, SourceError, Type, distinct, encoded
-from syncs.sources.duckdb_paths import with_whole_paths
+from syncs.sources.duckdb_paths import nodes, with_whole_paths
 from syncs.sources.exact_json import exact_json
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ _TYPES = {
     "DATE": Type.DATE,
     "BLOB": Type.BYTES,
 }
+# Functions that no query may call: some of the driver's own end the process where an address leads nowhere,
+# some run SQL that is not seen here, some would write files.
+_NEVER = frozenset(
+    {
+        *("pandas_scan", "arrow_scan", "arrow_scan_dumb", "python_map_function"),
+        *("query", "json_execute_serialized_sql"),
+        *("enable_logging", "enable_profiling"),
+    }
+)
+_CALLS_NEVER = rf"""\b({"|".join(sorted(_NEVER))})"?\s*\("""
 # The driver cannot give these, or not exactly, when they are inside a list or a structure.
 _CAST_WITHIN = re.compile(r"\b(?:TIMESTAMP WITH TIME ZONE|INTERVAL|VARIANT|UNION)\b")
 
@@ -85,6 +95,7 @@ class Query:
             except self._errors as error:
                 raise duckdb_errors.opening(error, called) from None
             run(f"USE {identifier}")
+            self._demand_harmless()
         run("SET TimeZone = 'UTC'")
         run("SET errors_as_json = true")
         run("SET python_enable_replacements = false")  # the SQL must not see this process's variables
@@ -157,7 +168,21 @@ class Query:
         tree = orjson.loads(row[0]) if row else {"error": True}
         if tree["error"]:  # PRAGMA and the like
             raise duckdb_errors.not_a_query()
+        for node in nodes(tree):
+            if str(node.get("function_name", "")).lower() in _NEVER:
+                raise duckdb_errors.never(node["function_name"])
         return with_whole_paths(sql, tree, self._folder)
+
+    def _demand_harmless(self) -> None:
+        """Refuse a database whose views or macros call what no query may."""
+        found = self._connection.execute(
+            "SELECT 1 FROM duckdb_views() WHERE NOT internal AND regexp_matches(sql, $1, 'i') UNION ALL "
+            "SELECT 1 FROM duckdb_functions() "
+            "WHERE NOT internal AND regexp_matches(macro_definition, $1, 'i')",
+            [_CALLS_NEVER],
+        )
+        if found.fetchone() is not None:
+            raise duckdb_errors.never("query or pandas_scan, in a view or macro,")
 
     def _finished(self, chunk: Chunk) -> Chunk:
         columns: list[Any] = list(zip(*chunk, strict=True))

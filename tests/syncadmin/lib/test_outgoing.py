@@ -21,7 +21,13 @@ METADATA = "169.254.169.254"
     [
         *(METADATA, "169.254.170.2", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fd20:ce::254"),
         *("100.100.100.200", "168.63.129.16", "192.0.0.192"),
-        *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "::a9fe:a9fe"),
+        *(
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::a9fe:a9fe",
+        ),
     ],
 )
 def test_where_clouds_hand_out_credentials_nothing_ever_connects(address: str) -> None:

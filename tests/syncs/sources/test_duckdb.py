@@ -1,6 +1,7 @@
 """Files are read, and nothing but the files of the one folder."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -166,7 +167,6 @@ def test_a_query_larger_than_its_memory_goes_to_disk_and_leaves_nothing_there(
         "select * from 'link.csv'",
         "select * from 'linked/beside.csv'",
         "select * from '*.csv'",
-        "select * from query('select * from ''{beside}''')",
         "select * from 'https://example.com/leads.csv'",
         "select * from read_csv('s3://bucket/leads.csv')",
         "select * from duckdb_secrets()",
@@ -239,6 +239,32 @@ def test_sql_that_does_more_than_read_is_refused(
     assert "must be one query" in error.message
     assert warehouse.read_bytes() == before
     assert {found.name for found in files.iterdir()} == {"leads.csv", "sub", "warehouse.duckdb"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from pandas_scan(NULL)",  # it ended the whole process
+        'select (select count(*) from system.main."PANDAS_SCAN"(NULL))',
+        "select * from query('select 1')",
+        "select * from query('select * from pandas' || '_scan(NULL)')",
+        "select * from json_execute_serialized_sql('{}')",
+        "select * from enable_logging(storage = 'file', storage_path = 'log')",
+    ],
+)
+def test_functions_that_end_the_process_or_run_what_is_not_seen_are_refused(
+    files_reader: MakeReader, sql: str
+) -> None:
+    assert "which is not allowed here" in refusal(files_reader(), sql).message
+
+
+def test_a_database_whose_views_call_such_functions_is_refused(
+    files_reader: MakeReader, warehouse: Path
+) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create macro hidden(what) as table select * from query(what)")
+    error = refusal(files_reader(path="warehouse.duckdb"), "select * from people")
+    assert "in a view or macro" in error.message
 
 
 def test_variables_of_this_process_are_no_tables(files_reader: MakeReader) -> None:
@@ -334,6 +360,16 @@ def test_a_query_can_be_stopped_from_another_thread(files_reader: MakeReader) ->
         for _ in rows:
             pass
     assert caught.value.message == "The query was stopped here."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count so")
+@pytest.mark.parametrize(
+    "sql", ["select repeat('x', 4000000000)", "select array_to_string(range(1000000000), ',')"]
+)
+def test_what_a_function_makes_takes_no_more_of_the_machine(files_reader: MakeReader, sql: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    assert "more than 50 MB of memory" in refusal(files_reader(memory_limit=50), sql).message
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_a_query_that_needs_more_memory_than_it_may_is_told(files_reader: MakeReader) -> None:
