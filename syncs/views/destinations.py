@@ -236,9 +236,10 @@ def connection_edit(request: TeamRequest, connection: UUID) -> HttpResponse:
 @require_POST
 @needs(Can.TEST)
 def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
-    """Test it now."""
+    """Test it now; where it works again, runs that had stopped for it go on."""
     found = _find(request, connection)
     test_and_tell(request, found)
+    go_on(request, found)
     return redirect(_address(request, found))
 
 

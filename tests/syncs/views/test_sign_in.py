@@ -509,6 +509,20 @@ def test_a_new_key_goes_on_with_the_runs_that_the_old_one_stopped(client, connec
     assert finish_here(Run.objects.order_by("-number").first()).status == Run.Status.SUCCEEDED
 
 
+def test_a_key_that_is_good_again_goes_on_once_somebody_tests_it(client, connection, sync, salesloft):
+    by_key = _changed(connection, **{"connection-api_key": API_KEY})
+    client.post(f"{_page('connection_edit', connection)}?way=api_key", by_key | {"same_account": "same"})
+    salesloft.act("keys/remove", key=API_KEY)
+    assert finish_here(start(sync, ring=False)).status == Run.Status.STOPPED
+    assert "Went on" not in client.post(_page("connection_test", connection), follow=True).text
+    salesloft.add_key(API_KEY, *SCOPES)
+
+    answer = client.post(_page("connection_test", connection), follow=True)
+
+    assert "Went on with “people to Salesloft”" in answer.text
+    assert finish_here(Run.objects.order_by("-number").first()).status == Run.Status.SUCCEEDED
+
+
 def test_a_run_that_stopped_for_something_else_stays(client, connection, sync, salesloft):
     _sign_in(client, connection)
     sync.mappings.filter(field="title").update(column="gone")
