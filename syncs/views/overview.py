@@ -64,6 +64,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "troubled_connections": [one for one in connections if one.health == Connection.Health.ATTENTION],
             "silent_connections": [one for one in usable if one.account.down_since is not None],
             "stopped": sync_health.stopped(request.team) if sync_count else [],
+            "paused": sync_health.paused(request.team) if sync_count else [],
             "waiting": [(run, " ".join(run_approval.reasons(run))) for run in waiting],
             "open_rows": sync_health.open_rows(request.team) if sync_count else [],
             "more": {health.name: health for health in healths if health.count > sync_health.SHOWN},

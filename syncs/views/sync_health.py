@@ -76,6 +76,12 @@ def stopped(team: Team) -> list[Run]:
     return _last_runs(team, Run.Status.STOPPED)
 
 
+def paused(team: Team) -> list[Sync]:
+    """Syncs that were paused for a reason: what they stand on was taken away. At most SHOWN; one query."""
+    found = Sync.objects.filter(team=team, paused=True).exclude(pause_reason="")
+    return list(found.order_by("name")[:SHOWN])
+
+
 def waiting(team: Team) -> list[Run]:
     """The runs that wait for approval, by the sync's name, at most SHOWN. Two queries."""
     return _last_runs(team, Run.Status.APPROVAL)

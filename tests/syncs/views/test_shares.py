@@ -134,6 +134,10 @@ def test_a_share_that_is_taken_away_in_mid_run_ends_it_and_tells_both(
     gone = reverse("connection", args=["globex", share.connection.public_id])
     shown = text(globex, "sync", "globex", theirs.public_id)
     assert ("Acme took away the connection" in shown, gone in shown) == (True, False)
+    assert "has not run yet" not in shown
+    front = text(globex, "overview", "globex")
+    assert "Acme took away the connection" in front
+    assert "Everything works" not in front
     assert globex.get(reverse("connection", args=["globex", share.connection.public_id])).status_code == 404
     assert AuditEntry.objects.filter(action="connection.share_removed").count() == 2
 
