@@ -77,7 +77,10 @@ def why_none(team: Team) -> str:
 
 
 def renew(request: TeamRequest, invitation: Invitation) -> str:
-    """Another link for another week; the one before is no longer good. Returns the new secret."""
+    """Another link for another week, by whoever sends it now; the one before is no longer good.
+
+    Returns the new secret.
+    """
     secret = bearer.make("")
     with membership.locked(request.team):
         membership.demand_reach(request, invitation.role)
@@ -86,7 +89,7 @@ def renew(request: TeamRequest, invitation: Invitation) -> str:
         _spare_the_mailbox(invitation.email)
         found = Invitation.objects.filter(pk=invitation.pk).open()
         told = {"digest": bearer.digest(secret), "expires_at": timezone.now() + LIFE, "sent_at": None}
-        if not found.update(**told):
+        if not found.update(**told, invited_by=request.user):
             raise NoLongerGood("This invitation was accepted or taken back meanwhile.")
         audit.record(request, request.team, Action.INVITED_AGAIN, _subject(invitation))
     invitation.refresh_from_db()

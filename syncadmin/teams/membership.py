@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
-from syncadmin.teams import audit
+from syncadmin.teams import audit, tokens
 from syncadmin.teams.access import RANKS, Role, TeamRequest
 from syncadmin.teams.audit import Action
-from syncadmin.teams.models import Membership, SingleSignOn, Team, User
+from syncadmin.teams.models import ApiToken, Invitation, Membership, SingleSignOn, Team, User
 
 
 class Refused(Exception):
@@ -52,12 +54,22 @@ def change_role(request: TeamRequest, member: Membership, role: str) -> bool:
     return True
 
 
-def remove(request: TeamRequest, member: Membership) -> None:
-    """Take a member's access away, at once. What they made stays."""
+def remove(request: TeamRequest, member: Membership, *, with_tokens: bool = False) -> None:
+    """Take a member's access away, at once. What they made stays, but for open invitations, and API tokens
+    if that is wished.
+    """
     with locked(request.team):
         now = _now(member)
         demand_reach(request, now.role)
         take_away(request, now)
+        for token in tokens_of(now) if with_tokens else ():
+            tokens.revoke(request, token)
+
+
+def tokens_of(member: Membership) -> QuerySet[ApiToken]:
+    """The team's API tokens that the member made, and so has seen, that are still good."""
+    made = ApiToken.objects.select_related("team").filter(team=member.team_id, made_by=member.user_id)
+    return made.filter(expires_at__gt=timezone.now()).order_by("name")
 
 
 def leave(request: TeamRequest) -> None:
@@ -67,6 +79,7 @@ def leave(request: TeamRequest) -> None:
         demand_owner(request.team, without=now)
         now.delete()
         audit.record(request, request.team, Action.MEMBER_LEFT, now.user, before={"role": now.role})
+        _take_back_invitations(request, now, None)
 
 
 def hand_over(request: TeamRequest, member: Membership) -> None:
@@ -85,6 +98,7 @@ def hand_over(request: TeamRequest, member: Membership) -> None:
         audit.record(
             request, request.team, Action.TEAM_HANDED_OVER, theirs.user, before={"role": theirs.role}
         )
+        _take_back_invitations(request, mine, Role.ADMIN)
 
 
 # Within `locked`
@@ -103,6 +117,7 @@ def set_role(by: audit.By, member: Membership, role: str) -> None:
         before={"role": member.role},
         after={"role": str(role)},
     )
+    _take_back_invitations(by, member, role)
 
 
 def take_away(by: audit.By, member: Membership) -> None:
@@ -110,6 +125,7 @@ def take_away(by: audit.By, member: Membership) -> None:
     demand_owner(member.team, without=member)
     member.delete()
     audit.record(by, member.team, Action.MEMBER_REMOVED, member.user, before={"role": member.role})
+    _take_back_invitations(by, member, None)
 
 
 def add(by: audit.By, team: Team, user: User, role: str) -> Membership:
@@ -149,6 +165,19 @@ def demand_reach(request: TeamRequest, *roles: str) -> None:
         raise Refused(
             f"Your role does not reach {highest.label.lower()}. An owner of {request.team} can do it."
         )
+
+
+def _take_back_invitations(by: audit.By, member: Membership, role: str | None) -> None:
+    """Those that somebody sent and could not send with this role (None: off the team).
+
+    Else whoever loses a role gets it back by a link that they kept.
+    """
+    for invitation in Invitation.objects.filter(team=member.team_id, invited_by=member.user_id).open():
+        if role is None or not reaches(role, invitation.role):
+            Invitation.objects.filter(pk=invitation.pk).update(revoked_at=timezone.now())
+            told = audit.Subject("invitation", invitation.email, str(invitation.public_id))
+            why = {"because": f"{member.user}, who sent it, may not any more"}
+            audit.record(by, member.team, Action.INVITATION_REVOKED, told, after=why)
 
 
 def _now(member: Membership) -> Membership:

@@ -117,8 +117,8 @@ def _write(request: TeamRequest, plan: Plan) -> list[tuple[Invitation, str]]:
     members = {one.user.email: one for one in found}
     opened = {one.email: one for one in Invitation.objects.filter(team=team).open()}
     made = []
-    # Who becomes an owner comes before who stops being one.
-    for line in sorted(plan.lines, key=lambda line: line.role != Role.OWNER):
+    # Who becomes an owner comes before who stops being one; who goes takes their open invitations along.
+    for line in sorted(plan.lines, key=lambda line: (line.role != Role.OWNER, not line.is_invited)):
         if line.kind is Kind.ADDED:
             made.append(invitations.make(request, line.email, line.role))
         elif line.kind is Kind.CHANGED and line.is_invited:

@@ -90,13 +90,19 @@ def member_remove(request: TeamRequest, member: UUID) -> HttpResponse:
         return redirect("team_leave", request.team.slug)
     if request.method == "POST":
         try:
-            membership.remove(request, found)
+            membership.remove(request, found, with_tokens="tokens" in request.POST)
         except Refused as refused:
             messages.error(request, str(refused))
             return redirect("member", request.team.slug, found.public_id)
         messages.success(request, f"{found.user} is off the team. What they made stays.")
         return redirect("members", request.team.slug)
-    context = {"section": "settings", "tab": "members", "member": found}
+    context = {
+        "section": "settings",
+        "tab": "members",
+        "member": found,
+        "tokens": membership.tokens_of(found),
+        "invitations": Invitation.objects.filter(team=request.team, invited_by=found.user).open().count(),
+    }
     return render(request, "teams/member_remove.html", context)
 
 

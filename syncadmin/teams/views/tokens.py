@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from syncadmin.teams import tokens as api_tokens
 from syncadmin.teams.access import Can, TeamRequest, needs
-from syncadmin.teams.models import ApiToken, Team
+from syncadmin.teams.models import ApiToken, Membership, Team
 
 LASTS = ((7, "A week"), (30, "30 days"), (90, "90 days"), (365, "A year"))
 
@@ -47,7 +47,9 @@ class TokenForm(forms.Form):
 def tokens(request: TeamRequest) -> HttpResponse:
     """The team's tokens, those that are still good first."""
     found = ApiToken.objects.filter(team=request.team).select_related("made_by").order_by("-expires_at", "pk")
-    return render(request, "teams/tokens.html", _context(tokens=found))
+    makers = Membership.objects.filter(team=request.team, role__in=Can.TOKENS.roles())
+    admins = set(makers.values_list("user", flat=True))
+    return render(request, "teams/tokens.html", _context(tokens=found, admins=admins))
 
 
 @never_cache

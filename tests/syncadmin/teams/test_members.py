@@ -90,6 +90,38 @@ def test_somebody_who_is_removed_is_out_at_once_and_what_they_made_stays(alice, 
     assert AuditEntry.objects.get(action="member.removed").before == {"role": "viewer"}
 
 
+@pytest.mark.parametrize("how", ["removed", "viewer", "left", "lines"])
+def test_who_loses_a_role_does_not_get_it_back_by_an_invitation_that_they_sent(alice, dora, team, how):
+    as_(dora).post(at("invite"), {"email": "dora@home.example", "role": "admin"})
+    as_(alice).post(at("invite"), {"email": "zoe@example.com", "role": "viewer"})
+    match how:
+        case "removed":
+            as_(alice).post(at("member_remove", place(dora).public_id))
+        case "viewer":
+            as_(alice).post(at("member", place(dora).public_id), {"role": "viewer"})
+        case "left":
+            as_(dora).post(at("team_leave"))
+        case "lines":
+            asked = {"lines": "zoe@example.com,viewer", "whole": "1"}
+            seen = as_(alice).post(at("members_bulk"), asked).context["plan"].mark
+            as_(alice).post(at("members_bulk"), asked | {"action": "apply", "seen": seen})
+    assert list(Invitation.objects.open().values_list("email", flat=True)) == ["zoe@example.com"]
+    assert AuditEntry.objects.filter(action="invitation.revoked", name="dora@home.example").exists()
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_who_is_removed_leaves_no_token_that_they_have_seen_unless_that_is_wished(alice, dora, ticked):
+    made = {"name": "nightly", "scopes": ["read"], "lasts": "7"}
+    as_(dora).post(at("api_token_add"), made)
+    as_(alice).post(at("api_token_add"), made | {"name": "dbt"})
+    page = as_(alice).get(at("member_remove", place(dora).public_id)).text
+    assert ("nightly" in page, "dbt" in page) == (True, False)
+    as_(alice).post(at("member_remove", place(dora).public_id), {"tokens": "1"} if ticked else {})
+    listed = as_(alice).get(at("api_tokens")).text
+    assert ("nightly" in listed, "who is no longer an admin" in listed) == (not ticked, not ticked)
+    assert AuditEntry.objects.filter(action="api_token.revoked").count() == ticked
+
+
 @pytest.mark.parametrize("what", ["owner", "remove"])
 def test_an_admin_neither_makes_nor_unmakes_owners(alice, bob, dora, team, what):
     join(team, "erin", ROLES.OWNER)
