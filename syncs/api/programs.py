@@ -104,7 +104,7 @@ def list_rows(request: HttpRequest, caller: Caller, sync: Sync, run: UUID) -> Js
     found = run_of(sync, run)
     if found is None:
         return refused(404, NO_RUN)
-    rows = RejectedRow.objects.filter(run=found).needing_attention().defer("payload")
+    rows = RejectedRow.objects.filter(run=found).needing_attention().within_span().defer("payload")
     page = newest_first(rows, request.GET)
     run_audit.downloaded(caller.actor, found, {"rows": f"{len(page.objects)} that need attention"})
     return _list(

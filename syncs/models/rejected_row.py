@@ -4,7 +4,7 @@ from typing import Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 
 from syncadmin.teams.models import Team
 from syncs.models.run import Run
@@ -23,6 +23,17 @@ class RejectedRowQuerySet(models.QuerySet["RejectedRow"]):
     def sendable(self) -> Self:
         """Rows that can be sent again: not arrived, and with a primary key to find them by."""
         return self.needing_attention().exclude(key_text="")
+
+    def within_span(self) -> Self:
+        """The same rows, by id between the oldest and the newest: for pages in the order of ids.
+
+        Without it PostgreSQL may go through the rows of all other runs for a page of an old one. The bounds
+        are counted by stage, in an index alone; asked for at once, it would look for them in the same way.
+        """
+        ends = list(self.order_by().values_list("stage").annotate(Min("pk"), Max("pk")))
+        if not ends:
+            return self.none()
+        return self.filter(pk__range=(min(low for _, low, _ in ends), max(high for _, _, high in ends)))
 
 
 class RejectedRow(models.Model):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from destinations.contract import Adapter, Problem
 from syncadmin.lib.paging import A_PAGE, Page
@@ -23,7 +23,11 @@ MOST_GROUPS = 200
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows with one problem in one field; `example` is the newest, None where the group is only named."""
+    """Rows with one problem in one field; `example` is the newest, None where the group is only named.
+
+    `span` holds the ids of its oldest and newest row. Within it the database may look for rows by id; beyond
+    it would first pass by the rows of all other runs.
+    """
 
     stage: str
     problem: str
@@ -31,6 +35,7 @@ class Group:
     count: int
     example: RejectedRow | None = None
     adapter: type[Adapter] | None = None
+    span: tuple[int, int] | None = None
 
     @property
     def title(self) -> str:
@@ -48,7 +53,8 @@ class Group:
 
     @property
     def where(self) -> Q:
-        return Q(stage=self.stage, problem=self.problem, field=self.field)
+        alike = Q(stage=self.stage, problem=self.problem, field=self.field)
+        return alike if self.span is None else alike & Q(pk__range=self.span)
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -62,8 +68,13 @@ def of_run(run: Run, stages: Iterable[str]) -> QuerySet[RejectedRow]:
 
 def groups_of(found: QuerySet[RejectedRow], adapter: type[Adapter] | None = None) -> list[Group]:
     """The groups of these rows, by name. One query, of an index alone."""
-    counted = found.order_by().values_list("stage", "problem", "field").annotate(Count("pk"))
-    groups = [Group(stage, problem, field, count, None, adapter) for stage, problem, field, count in counted]
+    counted = found.order_by().values_list("stage", "problem", "field")
+    groups = [
+        Group(stage, problem, field, count, None, adapter, span=(oldest, newest))
+        for stage, problem, field, count, oldest, newest in counted.annotate(
+            Count("pk"), Min("pk"), Max("pk")
+        )
+    ]
     return sorted(groups, key=lambda group: group.order)
 
 

@@ -75,10 +75,11 @@ def rows(request: TeamRequest, run: UUID) -> HttpResponse:
     if kind in KNOWN:
         back = "newer" in request.GET
         key = request.GET.get("newer" if back else "older", "")
-        known = KNOWN[kind](found, start=key, back=back)
-        shown |= {"rows": known.rows, "newer": known.newer, "older": known.older}
         totals = {"unchanged": found.unchanged_count, "left": found.left_count}
         shown["total"] = totals.get(kind, found.deferred_count)
+        # Where there is none, the database would look through all that was sent to say so.
+        known = KNOWN[kind](found, start=key, back=back) if shown["total"] else run_ledger.KnownPage()
+        shown |= {"rows": known.rows, "newer": known.newer, "older": known.older}
         return render(request, "syncs/runs/rows_known.html", shown)
     raise Http404
 

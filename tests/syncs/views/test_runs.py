@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -416,6 +418,36 @@ def test_rows_are_listed_group_after_group_on_pages_both_ways(as_alice: Client, 
     narrowed = listed(as_alice, run, "attention", stage="rejected", problem="refused", field="email")
     assert len(narrowed) == 40
     assert len(listed(as_alice, run, "held_back")) == 9
+
+
+def test_rows_of_an_old_run_are_not_looked_for_among_those_of_other_runs(
+    as_alice: Client, world: Scene
+) -> None:
+    make_rows(make_run(world.team, world.sync, 1), 3)
+    run = make_run(world.team, world.sync, 2, status="attention", read_count=120, invalid_count=120)
+    make_rows(run, 60)
+    make_rows(run, 60, "empty")
+    make_rows(make_run(world.team, world.sync, 3), 3)
+
+    for problem in ("not_an_email", "empty"):
+        group = {"stage": "invalid", "problem": problem, "field": "email"}
+        with CaptureQueriesContext(connection) as asked:
+            keys = listed(as_alice, run, "attention", **group)
+        assert keys == [str(at) for at in reversed(range(60))]
+        pks = RejectedRow.objects.filter(run=run, problem=problem).values_list("pk", flat=True)
+        pages = [one["sql"] for one in asked if "LIMIT 51" in one["sql"]]
+        assert len(pages) == 2
+        assert all(f"BETWEEN {min(pks)} AND {max(pks)}" in one for one in pages), pages
+
+
+def test_rows_without_a_change_are_not_looked_for_where_there_are_none(
+    as_alice: Client, world: Scene
+) -> None:
+    run = make_run(world.team, world.sync, 1)
+    for show in ("unchanged", "deferred"):
+        with CaptureQueriesContext(connection) as asked:
+            assert as_alice.get(url("run_rows", run.public_id, show=show)).status_code == 200
+        assert not any("syncs_ledgerentry" in one["sql"] for one in asked)
 
 
 def test_arrived_rows_are_listed_over_batches_both_ways(as_alice: Client, scene: Scene) -> None:  # noqa: F811
