@@ -24,6 +24,7 @@ from syncs.engine.plan import Known
 from syncs.models import Batch, LedgerEntry, Run, Sync
 
 LOOKUP = 400  # keys in one look-up
+MANY = 100_000  # rows; more are not counted while somebody waits
 
 _TABLE = LedgerEntry._meta.db_table
 _ROW = {  # of every statement: column and PostgreSQL's type, in order
@@ -88,6 +89,21 @@ _KEY = Struct("16s")
 def size(sync_id: int, generation: int) -> int:
     """How many rows (companions too) the ledger of a sync's generation holds."""
     return LedgerEntry.objects.filter(sync_id=sync_id, generation=generation).count()
+
+
+def sent(sync: Sync, part: int = 0, *, accepted: bool = False) -> tuple[int, bool]:
+    """How many rows (0) or companions (1) the sync's present generation has sent, and whether that is about.
+
+    `accepted`: only those that are not in doubt. Up to `MANY` they are counted. Of more, a sixteenth is: the
+    keys are digests, so that it tells the rest to a hundredth.
+    """
+    found = LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=part)
+    if accepted:
+        found = found.filter(fingerprint__isnull=False)
+    reckoned = 16 * found.filter(key__lt=b"\x10").count()
+    if reckoned <= MANY:
+        return found.count(), False
+    return int(float(f"{reckoned:.2g}")), True
 
 
 def size_about(run: Run, part: int) -> int:

@@ -13,9 +13,10 @@ from django.shortcuts import get_object_or_404
 from destinations import registry
 from destinations.contract import Field, ObjectType
 from syncadmin.teams.access import Can, TeamRequest, needs
+from syncs.engine import ledger
 from syncs.forms.sync_rows import Row
 from syncs.forms.sync_words import EMPTY
-from syncs.models import LedgerEntry, Run, Sync
+from syncs.models import Run, Sync
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[TeamRequest, Sync, P], HttpResponse]
@@ -82,9 +83,23 @@ def last_runs(syncs: Iterable[Sync]) -> dict[int, Run]:
     return {run.sync_id: run for run in runs.values()}
 
 
-def sent_count(sync: Sync) -> int:
-    """How many rows were sent in the sync's present generation: a new one sends them again."""
-    return LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=0).count()
+@dataclass(frozen=True, slots=True)
+class SentCount:
+    """How many rows were sent in a sync's present generation; `is_about` of very many."""
+
+    count: int
+    is_about: bool
+
+    def __str__(self) -> str:
+        return f"about {self.count:,}" if self.is_about else f"{self.count:,}"
+
+
+NOTHING_SENT = SentCount(0, False)
+
+
+def sent_count(sync: Sync, part: int = 0, *, accepted: bool = False) -> SentCount:
+    """How many rows (or companions, 1) were sent: a new generation sends them again."""
+    return SentCount(*ledger.sent(sync, part, accepted=accepted))
 
 
 def count_of(sync: Sync) -> Run | None:

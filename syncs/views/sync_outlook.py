@@ -20,6 +20,7 @@ from syncs.engine.outlook import Compared, Reshaped, compare, reshaped_companion
 from syncs.forms.sync_words import rows as of_rows
 from syncs.models import LedgerEntry, QueryModel, Sync
 from syncs.views.sample_rows import SampleRows, sample_rows
+from syncs.views.sync_facts import SentCount, sent_count
 
 SECONDS = 2.0  # of mapping rows in both ways, while somebody waits
 CHUNK = 20
@@ -48,15 +49,16 @@ def outlook(goal: SyncGoal, model: QueryModel) -> Outlook:
     sync = goal.existing
     if sync is None:
         return Outlook("Nothing is sent before somebody runs it. The first run sends every row that it can.")
-    sent = _sent(sync, part=0)
+    sent = sent_count(sync, accepted=True)
     if goal.new_generation:
         return Outlook(
             f"The next run sends every row: with {goal.new_generation}, what was sent before counts no more.",
-            count=sent,
+            count=sent.count,
+            is_estimate=sent.is_about,
         )
     if not goal.changes_meaning:
         return Outlook("Nothing is sent for this change.", count=0)
-    if not sent:
+    if not sent.count:
         return Outlook("No row has been sent yet, so the next run sends every row that it can.")
     if Mode(goal.draft.mode) is Mode.INSERT:
         return Outlook(
@@ -67,7 +69,7 @@ def outlook(goal: SyncGoal, model: QueryModel) -> Outlook:
     return _weighed(goal, sync, model, sent)
 
 
-def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: int) -> Outlook:
+def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: SentCount) -> Outlook:
     try:
         after = shape_of(
             as_wanted(goal, sync, model), told_next(sync), mapping_rows(sync, goal.draft.mapping)
@@ -78,7 +80,8 @@ def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: int) -> Outloo
     if reason := reshaped_rows(before, after):
         return Outlook(
             f"{_all(sent)} by the next run, changed or not: {_why(reason, before, after)}.",
-            count=sent,
+            count=sent.count,
+            is_estimate=sent.is_about,
             more=["What stands at the destination in a field that is no longer mapped stays there."]
             if reason.removed
             else [],
@@ -91,8 +94,12 @@ def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: int) -> Outloo
     reason = reshaped_companions(before, after)
     if reason and after.companion is not None:
         label = after.companion.label.lower()
-        count = _sent(sync, part=1)
-        what = f"All {count:,} {label} records that were sent are" if count else f"The {label} of each row is"
+        count = sent_count(sync, part=1, accepted=True)
+        what = f"The {label} of each row is"
+        if count.is_about:
+            what = f"All {label} records that were sent, {count}, are"
+        elif count.count:
+            what = f"All {count} {label} records that were sent are"
         told.append(f"{what} sent by the next run: {_why(reason, before, after)}.")
         return Outlook(told.pop(), count=None, more=told)
     if _says_the_same(before, after):
@@ -100,7 +107,7 @@ def _weighed(goal: SyncGoal, sync: Sync, model: QueryModel, sent: int) -> Outloo
     return _of_rows(before, after, model, sent, told)
 
 
-def _of_rows(before: Shape, after: Shape, model: QueryModel, sent: int, told: list[str]) -> Outlook:
+def _of_rows(before: Shape, after: Shape, model: QueryModel, sent: SentCount, told: list[str]) -> Outlook:
     """Some rows through the mapping as it is and as it shall be."""
     sample = sample_rows(model)
     if not sample.rows:
@@ -124,7 +131,7 @@ def _of_rows(before: Shape, after: Shape, model: QueryModel, sent: int, told: li
     return _told(seen, sent, is_all=_is_all(sample, seen.rows), told=told)
 
 
-def _told(seen: Compared, sent: int, *, is_all: bool, told: list[str]) -> Outlook:
+def _told(seen: Compared, sent: SentCount, *, is_all: bool, told: list[str]) -> Outlook:
     warnings = []
     if seen.worse:
         warnings.append(f"{of_rows(seen.worse)} of these can be sent now and would need attention.")
@@ -148,10 +155,10 @@ def _told(seen: Compared, sent: int, *, is_all: bool, told: list[str]) -> Outloo
             f"About {of_rows(other)} would be sent by the next run: so many of {looked} come out otherwise."
         )
         return Outlook(said, count=other, more=told, warnings=warnings)
-    count = max(other, _roughly(sent * other / seen.rows))
+    count = max(other, _roughly(sent.count * other / seen.rows))
     said = (
         f"About {of_rows(count)} would be sent by the next run: in {looked} {other:,} come out otherwise, "
-        f"and {sent:,} were sent so far."
+        f"and {sent} were sent so far."
     )
     told.append("This is an estimate: the other rows may not be like the first ones.")
     return Outlook(said, count=count, is_estimate=True, more=told, warnings=warnings)
@@ -209,12 +216,6 @@ def _known(sync: Sync, digests: list[bytes]) -> dict[bytes, int | None]:
     return {bytes(key): one for key, one in found.values_list("key", "fingerprint")}
 
 
-def _sent(sync: Sync, *, part: int) -> int:
-    """Rows (0) or companions (1) that were accepted in the sync's present generation."""
-    entries = LedgerEntry.objects.filter(sync=sync, generation=sync.generation, part=part)
-    return entries.filter(fingerprint__isnull=False).count()
-
-
 def as_wanted(goal: SyncGoal, sync: Sync, model: QueryModel) -> Sync:
     """The sync as it would be, without its mapping; not saved."""
     wanted, draft = copy(sync), goal.draft
@@ -234,8 +235,12 @@ def _filled(rule: Rule) -> str:
     return f"{rule.field.key}: {parts!r}"
 
 
-def _all(sent: int) -> str:
-    return "The 1 row that was sent is sent" if sent == 1 else f"All {sent:,} rows that were sent are sent"
+def _all(sent: SentCount) -> str:
+    if sent.count == 1:
+        return "The 1 row that was sent is sent"
+    if sent.is_about:
+        return f"All rows that were sent, {sent}, are sent"
+    return f"All {sent} rows that were sent are sent"
 
 
 def _why(reason: Reshaped, before: Shape, after: Shape) -> str:

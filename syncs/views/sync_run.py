@@ -104,12 +104,13 @@ def sync_full(request: TeamRequest, sync: Sync) -> HttpResponse:
         return redirect("sync_first", request.team.slug, sync.public_id)
     if request.method == "POST":
         return _go(request, sync, full=True)
+    sent = sent_count(sync)
     context = {
         "section": "syncs",
         "sync": sync,
         "target_label": target_label(sync),
-        "sent_count": sent_count(sync),
-        "cost": cost_words(sync, sent_count(sync)),
+        "sent": sent,
+        "cost": cost_words(sync, sent.count),
     }
     return render(request, "syncs/syncs/full.html", context)
 

@@ -32,7 +32,7 @@ from syncs.forms.version_words import Change, Saved, changes
 from syncs.models import QueryModel, Run, Sync
 from syncs.views.sync_columns import Columns, describe
 from syncs.views.sync_draft import Work, refresh_fields
-from syncs.views.sync_facts import sent_count
+from syncs.views.sync_facts import NOTHING_SENT, SentCount, sent_count
 from syncs.views.sync_outlook import Outlook, as_wanted, outlook
 
 
@@ -65,14 +65,16 @@ class Finding:
     goal: SyncGoal | None = None
     changes: list[Change] = field(default_factory=list)
     again: str = ""
-    again_count: int = 0
+    again_count: SentCount = NOTHING_SENT
     outlook: Outlook | None = None
 
     @property
     def said(self) -> str:
         """What it means for the next run, to be told after saving."""
         if self.again:
-            return f"Its {rows(self.again_count)} are sent again by the next run."
+            count = self.again_count
+            words = rows(count.count) if count.count == 1 else f"{count} rows"
+            return f"Its {words} are sent again by the next run."
         return self.outlook.sentence if self.outlook is not None and self.changes else ""
 
     def add(self, step: str, *messages: str) -> None:

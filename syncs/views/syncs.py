@@ -181,7 +181,7 @@ def sync_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
         "sync": sync,
         "target_label": target_label(sync),
         "run_count": sync.runs.count(),
-        "sent_count": sent_count(sync),
+        "sent": sent_count(sync),
         "active": active,
     }
     return render(request, "syncs/syncs/remove.html", context)

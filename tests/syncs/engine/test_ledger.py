@@ -264,3 +264,31 @@ def test_a_plan_compares_by_what_stands_in_one_index_of_the_ledger(fold: Any) ->
         plan = of_run.filter(key__gte=b"\x00", key__lt=b"\x80").values_list("key", "fingerprint").explain()
     wanted = ("Index Only Scan", "syncs_ledgerentry_pkey") if is_postgres else ("COVERING", "ledger_compared")
     assert all(word in plan for word in wanted), plan
+
+
+def test_very_many_sent_rows_are_not_counted_one_by_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            team=scene.team,
+            sync=scene.sync,
+            generation=scene.sync.generation,
+            key=ledger_key(str(at), part),
+            key_text=str(at),
+            part=part,
+            match_key=str(at),
+            fingerprint=at if at % 2 else None,
+            run_number=1,
+        )
+        for part, rows in ((0, 4_000), (1, 3))
+        for at in range(rows)
+    )
+
+    assert ledger.sent(scene.sync) == (4_000, False)
+    assert ledger.sent(scene.sync, accepted=True) == (2_000, False)
+    monkeypatch.setattr(ledger, "MANY", 1_000)
+    count, is_about = ledger.sent(scene.sync)
+    assert is_about and 3_600 < count < 4_400
+    assert count % 100 == 0
+    assert ledger.sent(scene.sync, part=1) == (3, False)
