@@ -80,6 +80,7 @@ class Server:
 
     port: int
     tls_port: int
+    binaries: Path
     authority: Path
     other_authority: Path
     launch: Callable[[], subprocess.Popen[bytes]]
@@ -99,6 +100,11 @@ class Server:
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """A superuser's connection that commits each statement."""
         return psycopg.connect(self.url(user=SUPERUSER, database=database), autocommit=True)
+
+    def program(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's own: `program("pg_dump", "--file=x.sql", url)`."""
+        done = subprocess.run([str(self.binaries / name), *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
     @contextmanager
     def database(self) -> "Iterator[Database]":
@@ -191,7 +197,7 @@ def postgres() -> Server:
         return process
 
     running = [launch()]
-    server = Server(port, _front(port, folder), authority, other_authority, launch, running)
+    server = Server(port, _front(port, folder), binaries, authority, other_authority, launch, running)
     _wait_until_up(server, running[-1], folder / "log")
     with server.connect() as connection:
         for role in (READER, STRANGER):

@@ -21,9 +21,9 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
 
+from tests.databases import IS_POSTGRES
 from tests.ports import free_port
 from tests.postgres import SUPERUSER, Server, postgres_server  # noqa: F401
-from tests.syncadmin.supervisor.instance import IS_POSTGRES
 from tests.test_docker import compose, instructions
 
 NOBODY = 10001

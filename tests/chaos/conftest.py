@@ -1,7 +1,7 @@
 """Worlds for the chaos tests: built on a migrated template, ended without a trace."""
 
+import functools
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from destinations.sandbox.running import running_service
 from destinations.sandbox.salesloft import Salesloft
+from tests import databases
 from tests.chaos import people
 from tests.chaos.log import seeds
 from tests.chaos.salesloft_world import Beside, SalesloftWorld
@@ -53,18 +54,23 @@ def drop_database(world: World) -> None:
             connection.execute(f"drop database {name} with (force)".encode())
 
 
-@pytest.fixture(scope="session")
-def templates() -> dict[str, tuple[Path, str]]:
-    """Migrated worlds by kind of database: (folder, address). Filled on first use."""
-    return {}
+@functools.cache
+def migrated_here() -> str:
+    """The name of a migrated database on this process's server, to copy. Only the first process migrates."""
+
+    def make(path: Path) -> None:
+        address = new_database()
+        databases.migrate(address)
+        postgres().program("pg_dump", f"--file={path}", address)
+
+    address = new_database()
+    made = databases.once("migrated.sql", make)
+    postgres().program("psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={made}", address)
+    return address.rsplit("/", 1)[1]
 
 
 @pytest.fixture
-def make_world(
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    templates: dict[str, tuple[Path, str]],
-) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """Build worlds: make_world(database=DATABASE, seed=0, rows=…, faults=…, extra=…, arguments=…)."""
     with ExitStack() as closing:
 
@@ -85,7 +91,7 @@ def make_world(
             world = World(folder, address, stand_in, rows, **more)
             closing.callback(drop_database, world)
             closing.callback(world.close)
-            migrate(world, database, templates, tmp_path_factory)
+            migrate(world, database)
             world.apply()
             return world
 
@@ -93,9 +99,7 @@ def make_world(
 
 
 @pytest.fixture
-def make_salesloft(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, tuple[Path, str]]
-) -> Iterator[Callable[..., SalesloftWorld]]:
+def make_salesloft(tmp_path: Path) -> Iterator[Callable[..., SalesloftWorld]]:
     """Build worlds: make_salesloft(database="sqlite", keys=…, switches=…, …)."""
     with ExitStack() as closing:
 
@@ -111,28 +115,16 @@ def make_salesloft(
             world = SalesloftWorld(folder, address, stand_in, [], **more)
             closing.callback(drop_database, world)
             closing.callback(world.close)
-            migrate(world, database, templates, tmp_path_factory)
+            migrate(world, database)
             world.apply()
             return world
 
         yield build
 
 
-def migrate(
-    world: World,
-    database: str,
-    templates: dict[str, tuple[Path, str]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """Migrate once a session and kind of database; every world is a copy."""
-    if database not in templates:
-        if database == "postgres":
-            world.database_url = new_database()
-        world.manage("migrate", "--verbosity", "0")
-        kept = tmp_path_factory.mktemp("template") / "data"
-        shutil.copytree(world.folder / "data", kept)
-        templates[database] = (kept, world.database_url)
-    kept, address = templates[database]
+def migrate(world: World, database: str) -> None:
+    """Give a world a migrated database of its own."""
     if database == "postgres":
-        world.database_url = new_database(template=address.rsplit("/", 1)[1])
-    shutil.copytree(kept, world.folder / "data", dirs_exist_ok=True)
+        world.database_url = new_database(template=migrated_here())
+    else:
+        databases.copy_file(world.folder / "data" / "syncadmin.sqlite3")

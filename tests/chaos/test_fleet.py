@@ -30,9 +30,7 @@ HOUR = float(os.environ.get("CHAOS_HOUR", "120"))
 
 
 @pytest.fixture
-def make_fleet(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, tuple[Path, str]]
-) -> Iterator[Callable[..., Fleet]]:
+def make_fleet(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
     """Build fleets: make_fleet(database="sqlite", teams=6, each=50, slow=5.0)."""
     with ExitStack() as closing:
 
@@ -50,7 +48,7 @@ def make_fleet(
             beside: Any = Sandboxes()
             fleet = Fleet(folder, address, beside, [], sandboxes=sandboxes, each=each, **more)
             closing.callback(fleet.close)
-            migrate(fleet, database, templates, tmp_path_factory)
+            migrate(fleet, database)
             fleet.apply()
             return fleet
 

@@ -5,9 +5,8 @@ One installation serves all journeys of a test process; each has teams of its ow
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from syncadmin.teams.models import Membership
+from tests.databases import IS_POSTGRES, once
 from tests.journeys import chromium
 from tests.journeys.installation import Installation
 from tests.journeys.setting_up import FLAWED, LONGEST_TEXT, people, write_csv
 from tests.journeys.visitor import LARGE, Visitor
-from tests.syncadmin.supervisor.instance import IS_POSTGRES, database_at_hand, new_database
+from tests.syncadmin.supervisor.instance import database_at_hand, new_database
 
 Visit = Callable[..., Visitor]
 
@@ -53,26 +53,17 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def prepared(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """Made ready once, and copied for each installation that runs."""
-    folder = tmp_path_factory.mktemp("prepared")
-    (folder / "data").mkdir()
-    prepared = Installation(folder, new_database(folder))
-    for command in (("migrate", "--verbosity", "0"), ("collectstatic", "--noinput", "--verbosity", "0")):
-        done = prepared.manage(*command)
-        assert done.returncode == 0, done.stderr
-    if not IS_POSTGRES:
-        with closing(sqlite3.connect(folder / "data" / "syncadmin.sqlite3")) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
-    return prepared
-
-
 @contextmanager
-def running(prepared: Installation, folder: Path, *options: str) -> Iterator[Installation]:
-    """A copy of the prepared installation, up with these options."""
-    shutil.copytree(prepared.data_dir, folder / "data")
-    site = Installation(folder, new_database(folder, prepared.database_name if IS_POSTGRES else ""))
+def running(folder: Path, *options: str) -> Iterator[Installation]:
+    """An installation that was made ready, up with these options."""
+
+    def collect(path: Path) -> None:
+        done = site.manage("collectstatic", "--noinput", "--verbosity", "0")
+        assert done.returncode == 0, done.stderr
+        (site.data_dir / "staticfiles").rename(path)
+
+    site = Installation(folder, new_database(folder))
+    shutil.copytree(once("staticfiles", collect), site.data_dir / "staticfiles")
     with database_at_hand(site):
         try:
             site.open(*options)
@@ -83,10 +74,10 @@ def running(prepared: Installation, folder: Path, *options: str) -> Iterator[Ins
 
 @pytest.fixture(scope="session")
 def site(
-    prepared: Installation, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+    chromium_path: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Installation]:
     """An installation with everything running. It has nobody yet."""
-    with django_db_blocker.unblock(), running(prepared, tmp_path_factory.mktemp("site")) as site:
+    with django_db_blocker.unblock(), running(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 

@@ -18,8 +18,9 @@ import requests
 from django.conf import settings
 
 from syncadmin.supervisor.processes import MARK
+from tests.databases import IS_POSTGRES
 from tests.ports import free_port
-from tests.syncadmin.supervisor.instance import IS_POSTGRES, press_ctrl_c
+from tests.syncadmin.supervisor.instance import press_ctrl_c
 
 pytestmark = [
     pytest.mark.slow,

@@ -31,9 +31,9 @@ def held_jobs(site: Installation):
 
 
 def test_a_stopped_worker_is_told_with_what_to_do_and_the_run_goes_on_once_it_is_back(
-    prepared: Installation, visit: Visit, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+    visit: Visit, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ):
-    with django_db_blocker.unblock(), running(prepared, tmp_path, "--no-worker") as site:
+    with django_db_blocker.unblock(), running(tmp_path, "--no-worker") as site:
         site.add_team("acme", "Acme")
         alice = visit(site)
         alice.sign_in(site.add_person("alice", "acme"))

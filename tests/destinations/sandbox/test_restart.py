@@ -11,8 +11,8 @@ import requests
 
 from destinations.sandbox.running import Sandbox, running_sandbox
 from destinations.sandbox.state import State, StateInUse
+from tests.databases import IS_POSTGRES
 from tests.destinations.sandbox.conftest import Api, lead
-from tests.syncadmin.supervisor.instance import IS_POSTGRES
 
 ONE_PASS = pytest.mark.skipif(IS_POSTGRES, reason="The sandbox has a file of its own in both passes.")
 

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import environ
 import psutil
-import psycopg
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
@@ -26,19 +25,17 @@ from destinations.models import Connection, RemoteAccount
 from syncadmin.supervisor.processes import MARK
 from syncadmin.teams.models import Team
 from syncs.models import QueryModel, Run, Source, Sync
+from tests.databases import IS_POSTGRES, copy_database, copy_file
 
 ALIAS = "instance"
-IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
 
 
-def new_database(folder: Path, template: str = "template0") -> str:
-    """The address of an empty database, of the kind that this run of the suite is about."""
-    if not IS_POSTGRES:
-        return f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}"
-    server, name = os.environ["DATABASE_URL"], f"instance_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}".encode())
-    return server.replace("/postgres?", f"/{name}?")
+def new_database(folder: Path) -> str:
+    """The address of a migrated database, of the kind that this run of the suite is about."""
+    if IS_POSTGRES:
+        return copy_database(f"instance_{uuid4().hex[:12]}")
+    (folder / "data").mkdir(exist_ok=True)
+    return copy_file(folder / "data" / "syncadmin.sqlite3")
 
 
 @dataclass
