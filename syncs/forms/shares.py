@@ -18,7 +18,7 @@ class TeamForm(forms.Form):
     slug = forms.CharField(
         label="Team",
         max_length=50,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "list": "teams"}),
         help_text="Its short name: what stands after /t/ in the address of its pages.",
     )
 

@@ -1,5 +1,6 @@
 """A model that teams share: who uses it, for the owner; the model as it is, for the others."""
 
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -7,13 +8,14 @@ from django.db import IntegrityError
 from django.db.models import Count, F, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration import sharing
 from syncs.forms.shares import TeamForm
 from syncs.models import ModelShare, QueryModel
-from syncs.views.shares import told_of_hurt
+from syncs.views.shares import taken_away
 
 
 def uses_of(model: QueryModel) -> list[ModelShare]:
@@ -53,16 +55,6 @@ def model_share_remove(request: TeamRequest, share: UUID) -> HttpResponse:
     """Take it away, after saying what stands on it."""
     shares = ModelShare.objects.select_related("model", "team", "with_team")
     given = get_object_or_404(shares, team=request.team, public_id=share)
-    if request.method == "POST":
-        hurt = sharing.take_model_away(request, given)
-        messages.success(
-            request, f"{given.with_team} can no longer use it.{told_of_hurt(hurt, given.with_team)}"
-        )
-        return redirect("model", request.team.slug, given.model.public_id)
-    context = {
-        "section": "models",
-        "share": given,
-        "model": given.model,
-        "sync_count": sharing.syncs_on(given).count(),
-    }
-    return render(request, "syncs/models/share_remove.html", context)
+    back = reverse("model", args=[request.team.slug, given.model.public_id])
+    take = partial(sharing.take_model_away, request, given)
+    return taken_away(request, given, given.model.name, take, section="models", back=back)

@@ -1,8 +1,9 @@
 """A connection that teams share: who uses it, for the owner; what may be done with it, for the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.db import IntegrityError
 from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -20,7 +22,7 @@ from syncadmin.teams.access import Can, TeamRequest, needs
 from syncadmin.teams.models import Team
 from syncs.configuration import sharing
 from syncs.forms.shares import ShareForm
-from syncs.models import Run, Sync
+from syncs.models import ModelShare, Run, Sync
 
 COUNTED_DAYS = 30
 
@@ -153,19 +155,35 @@ def share_edit(request: TeamRequest, share: UUID) -> HttpResponse:
 def share_remove(request: TeamRequest, share: UUID) -> HttpResponse:
     """Take it away, after saying what stands on it."""
     given = _given(request, share)
+    back = reverse("connection", args=[request.team.slug, given.connection.public_id])
+    take = partial(sharing.take_away, request, given)
+    return taken_away(request, given, given.connection.name, take, section="destinations", back=back)
+
+
+def taken_away(
+    request: TeamRequest,
+    given: ConnectionShare | ModelShare,
+    name: str,
+    take: Callable[[], sharing.Hurt],
+    *,
+    section: str,
+    back: str,
+) -> HttpResponse:
+    """Take what is called `name` away from the other team, after saying what stands on it."""
     if request.method == "POST":
-        hurt = sharing.take_away(request, given)
-        messages.success(
-            request, f"{given.with_team} can no longer use it.{told_of_hurt(hurt, given.with_team)}"
-        )
-        return redirect("connection", request.team.slug, given.connection.public_id)
+        told = told_of_hurt(take(), given.with_team)
+        messages.success(request, f"{given.with_team} can no longer use it.{told}")
+        return redirect(back)
     context = {
-        "section": "destinations",
+        "section": section,
+        "list": section.capitalize(),
+        "list_url": reverse(section, args=[request.team.slug]),
         "share": given,
-        "connection": given.connection,
+        "name": name,
+        "back": back,
         "sync_count": sharing.syncs_on(given).count(),
     }
-    return render(request, "destinations/share_remove.html", context)
+    return render(request, "syncs/take_away.html", context)
 
 
 def told_of_hurt(hurt: sharing.Hurt, team: Team) -> str:
