@@ -5,6 +5,7 @@ The one place where the settings' proxies and certificates, a connection's secre
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -82,7 +83,7 @@ class Opener:
         self._connection = connection
         self._kind = adapter_of(connection)
         self._gate, self._session = gate, session
-        self._renewed: set[int] = set()  # versions that came from `renew`
+        self._renewed: dict[int, datetime] = {}  # versions that came from `renew`, and when each ends
         self._good_until = 0.0  # monotonic: when to look at the token again
         self._client = self._open()
 
@@ -100,15 +101,19 @@ class Opener:
         client = adapter.client
         if not self._is_signed_in or not isinstance(client, HttpClient):
             return False
-        # A renewal by another worker may have ended the token that we renewed ourselves.
-        return client.version not in self._renewed or oauth.version(self._connection) > client.version
+        # What we renewed ourselves may have ended since: its time was over before the call went, or another
+        # worker renewed it.
+        ends = self._renewed.get(client.version)
+        if ends is None or ends <= timezone.now():
+            return True
+        return oauth.version(self._connection) > client.version
 
     def renew(self, adapter: Adapter) -> None:
         """Get a token newer than the adapter's. AuthExpired where a person must sign in."""
         client = adapter.client
         assert isinstance(client, HttpClient)  # noqa: S101 - as `may_renew` said
         token = oauth.renewed(self._connection, used=client.version)
-        self._renewed.add(token.version)
+        self._renewed[token.version] = token.expires_at
         self._client = self._open(token)
 
     @property

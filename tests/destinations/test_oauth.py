@@ -174,6 +174,21 @@ def test_a_token_that_the_service_no_longer_takes_is_renewed_once(signed_in: Con
 
 
 @responses.activate
+def test_a_renewed_token_that_is_refused_is_renewed_again_only_where_its_time_is_over(
+    signed_in: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responses.post(TOKEN, json=answer(2))
+    opener = connect.Opener(signed_in)
+    opener.renew(opener("call 1"))
+    adapter = opener("call 2")
+    assert not opener.may_renew(adapter), "a person must see why it is refused"
+
+    later = timezone.now() + timedelta(hours=2)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert opener.may_renew(adapter), "it was on its way for too long"
+
+
+@responses.activate
 def test_a_dead_refresh_token_asks_for_a_person_and_is_not_tried_again(signed_in: Connection) -> None:
     ends_in(signed_in, -1)
     said = "The provided authorization grant is invalid, expired, revoked."
