@@ -70,7 +70,7 @@ def sentence(run: Run, place: Place) -> str:
         case status.FINISHING:
             return "What arrived is being written down."
         case status.STOPPED:
-            return "It could not go on; somebody must act." + _left(run)
+            return NOT_SENT.get(run.decision, "It could not go on; somebody must act.") + _left(run)
         case status.CANCELLED:
             return NOT_SENT.get(run.decision, "Somebody cancelled it.") + _left(run)
     if run.dry_run:
@@ -88,7 +88,9 @@ def sentence(run: Run, place: Place) -> str:
 def _left(run: Run) -> str:
     if not run.waiting_count:
         return ""
-    return f" {counted(run.waiting_count, 'row was', 'rows were')} not sent; the next run sends them."
+    was_held = run.decision in {Run.Decision.DENIED, Run.Decision.EXPIRED}
+    then = "the next run looks at them again" if was_held else "the next run sends them"
+    return f" {counted(run.waiting_count, 'row was', 'rows were')} not sent; {then}."
 
 
 # Is anybody there?

@@ -101,7 +101,10 @@ def test_alice_does_not_want_it_sent(as_alice: Client, waiting: Run, alice: User
     Run.objects.update(status=Run.Status.CANCELLED, finished_at=timezone.now())
     words = text(as_alice.get(url("run", waiting.public_id)))
     assert f"Why it ended {alice.email} decided not to send it." in words
-    assert "It was not approved. 12,400 rows were not sent; the next run sends them." in words
+    assert "It was not approved. 12,400 rows were not sent; the next run looks at them again." in words
+    Run.objects.update(status=Run.Status.STOPPED, decision=Run.Decision.EXPIRED)
+    words = text(as_alice.get(url("run", waiting.public_id)))
+    assert "Nobody approved it in time. 12,400 rows were not sent; the next run looks at them" in words
 
 
 def test_who_may_not_decide_sees_who_may(waiting: Run, alice: User, erin: User, bob: User) -> None:
