@@ -13,7 +13,12 @@ from syncadmin.teams.models import Membership, Team, User
 from tests import databases
 
 # The same examples each time, however busy the machine: a test that fails, fails again.
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("repeatable")
 
 

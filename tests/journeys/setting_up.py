@@ -106,5 +106,5 @@ def set_up(visitor: Visitor, file: Path, sync: str = "People to leads") -> None:
 def run_all(visitor: Visitor, *, rows: str) -> None:
     """On the page of a sync that has not run yet: count, look at the numbers, send `rows`, see the end."""
     visitor.press("Run now")
-    visitor.page.get_by_role("button", name=f"Send {rows} to").click()
+    visitor.go(f"Send {rows} to", exact=False)
     visitor.wait_until_over()

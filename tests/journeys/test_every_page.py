@@ -17,7 +17,7 @@ from tests.journeys.visitor import LARGE, SMALL, Visitor
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     ONE_PASS,
 ]
 

@@ -10,7 +10,7 @@ from tests.journeys.conftest import ONE_PASS
 from tests.journeys.installation import Installation
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), ONE_PASS]
 
 PEOPLE = """id,email,given_name,title,phone
 1,ada@fields.example,ada,vp sales, 0151 12345678

@@ -19,7 +19,7 @@ from tests.journeys.setting_up import (
 )
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), ONE_PASS]
 
 
 @pytest.fixture

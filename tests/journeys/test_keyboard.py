@@ -10,7 +10,7 @@ from tests.journeys.conftest import ONE_PASS
 from tests.journeys.setting_up import add_model, add_source, connect_sandbox, people, write_csv
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), ONE_PASS]
 
 MOST_TABS = 60
 IS_FOCUSED = "element => element === document.activeElement"

@@ -8,7 +8,7 @@ from tests.journeys.conftest import ONE_PASS, Visit
 from tests.journeys.installation import Installation
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), ONE_PASS]
 
 SECTIONS = ("Overview", "Syncs", "Runs", "Models", "Sources", "Destinations", "Settings")
 # What Bob may press: it changes what he sees, and nothing else.
@@ -20,7 +20,8 @@ def paths_of(visitor: Visitor) -> list[str]:
     found: dict[str, None] = {}
     team = visitor.path.split("/")[2]
     for section in SECTIONS:
-        visitor.follow(section, within="Acme")
+        with visitor.page.expect_navigation():
+            visitor.follow(section, within="Acme")
         found[visitor.path] = None
     for start in list(found):
         visitor.open(start)

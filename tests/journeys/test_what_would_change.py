@@ -10,7 +10,7 @@ from tests.journeys.installation import Installation
 from tests.journeys.setting_up import people, run_all, set_up, wait_for_boxes, write_csv
 from tests.journeys.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), ONE_PASS]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), ONE_PASS]
 
 
 def test_alice_sees_what_her_change_would_do_and_tries_it_with_one_row(

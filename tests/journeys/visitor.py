@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, e
 
 from tests.journeys.installation import PASSWORD, Installation
 
-PATIENCE = 30_000  # milliseconds for what workers do; pages are much faster
+PATIENCE = 120_000  # milliseconds for what workers do; pages are much faster
 SMALL, LARGE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 expect.set_options(timeout=PATIENCE)
@@ -58,7 +58,7 @@ class Visitor:
             self.open("/login/")
         self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Password").fill(PASSWORD)
-        self.press("Sign in")
+        self.go("Sign in")
 
     def send(self, path: str) -> int:
         """Send an empty form there with the token of their own pages, as a page may not offer it."""
@@ -82,12 +82,17 @@ class Visitor:
             page.get_by_role("link", name=name, exact=exact)
         ).click()
 
+    def go(self, name: str, *, exact: bool = True) -> None:
+        """Press it, and wait for the page that it leads to: the one before says things too."""
+        with self.page.expect_navigation():
+            self.press(name, exact=exact)
+
     def press_until(self, name: str, text: str) -> None:
         """As people do whose browser runs no scripts: press it again and again until the page says so."""
         end = time.monotonic() + PATIENCE / 1000
         while text not in self.says():
             assert time.monotonic() < end, self.says()
-            self.press(name)
+            self.go(name)
 
     def follow(self, name: str, *, within: str = "") -> None:
         """Follow the link; `within` names the landmark or list that it is in."""

@@ -121,8 +121,8 @@ def contents(team: Team) -> object:
     """All that users made, without ids and times."""
     return (
         team.name,
-        list(Source.objects.values_list("name", "kind", "options", "time_zone")),
-        list(QueryModel.objects.values_list("name", "sql", "primary_key")),
+        list(Source.objects.order_by("name").values_list("name", "kind", "options", "time_zone")),
+        list(QueryModel.objects.order_by("name").values_list("name", "sql", "primary_key")),
         sorted(
             Connection.objects.values_list(
                 "name", "options__batch_size", "account__windows", "account__concurrency"
