@@ -31,7 +31,7 @@ _IN_HEADERS = ("cookie",)
 _ADDRESSES = frozenset({"location", "content-location", "referer"})
 _WHOLE_IN_QUERIES = frozenset({"key", "sig", "signature", "code"})
 _SQUEEZE = bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 123)))
-_PROBES = tuple(name.encode() for name in _NAMES)
+_PROBES = (*(name.encode() for name in _NAMES), b"signature=")
 _LOOKED_AT_WHOLE = 16_384
 
 # For bodies that are not whole JSON (cut off on the way): a secret name, then a text, a flat list, a flat
@@ -42,6 +42,14 @@ _NAMED_VALUE = re.compile(
     [^"\\]{0,80}"\s*:\s*)
     ("(?:[^"\\]++|\\.)*+"?|\[[^\[\]]*+\]?|\{[^{}]*+\}?|[^\s,\]}\["{]++)""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+# An address within a body: what its query names like a secret, as where an answer says where to fetch a file.
+_IN_ADDRESSES = re.compile(
+    rb"""((?:[?&;]|\\u0026)[\w.-]{0,60}?
+    (?:passw(?:or)?d|secret|token|(?:api|access|private)[-_]?key|credential|signature|session[-_]?id)
+    [\w.-]{0,60}=)[^&"'\s<>\\]+""",
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -99,6 +107,7 @@ class Redactor:
                 body = orjson.dumps(_hidden(orjson.loads(body)))
             except orjson.JSONDecodeError:
                 body = _NAMED_VALUE.sub(rb'\1"' + HIDDEN.encode() + rb'"', body)
+            body = _IN_ADDRESSES.sub(rb"\1" + HIDDEN.encode(), body)
         for form in self._raw_forms:
             body = body.replace(form, HIDDEN.encode())
         return body

@@ -39,6 +39,28 @@ def test_headers_keep_their_names_and_lose_their_secrets():
     }
 
 
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (
+            b'{"file":"https://s3.test/j?page=2&X-Amz-Credential=AK%2F1&X-Amz-Signature=ab12"}',
+            b'{"file":"https://s3.test/j?page=2&X-Amz-Credential=[removed]&X-Amz-Signature=[removed]"}',
+        ),
+        (
+            b'{"next":"https:\\/\\/api.test\\/v2?a=1\\u0026access_token=abc"}',
+            b'{"next":"https://api.test/v2?a=1&access_token=[removed]"}',
+        ),
+        (
+            b"<a href='https://api.test/?token=abc&amp;page=2'>",
+            b"<a href='https://api.test/?token=[removed]&amp;page=2'>",
+        ),
+        (b'{"note":"https://x.test/?tokens of love = 3"}', b'{"note":"https://x.test/?tokens of love = 3"}'),
+    ],
+)
+def test_an_address_within_an_answer_loses_its_secret_queries(body, kept):
+    assert Redactor().body(body) == kept
+
+
 def test_an_address_loses_its_password_and_its_secret_queries():
     url = "https://anna:pa55@api.test/v2/leads?access_token=abc&email=a%40x.test&key=k&page[size]=1"
     assert Redactor().url(url) == (
