@@ -19,6 +19,7 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -39,7 +40,7 @@ class Requests:
     """What went over the wire. Every request of every service passes here, and connects only where it may."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        self._proxies: dict[str, str] = asked["proxies"]
+        self.proxies: dict[str, str] = asked["proxies"]
         self._ca_bundle: str = asked["ca_bundle"]
         self.networks = [ip_network(text) for text in asked["networks"]]
         address = asked["address"]
@@ -82,9 +83,9 @@ class Requests:
 
     def _ways(self, url: str) -> dict[str, str]:
         """The proxies for a request; none where the host needs none."""
-        if should_bypass_proxies(url, self._proxies["no"] or None):
+        if should_bypass_proxies(url, self.proxies["no"] or None):
             return {}
-        return {scheme: self._proxies[scheme] for scheme in ("https", "http") if self._proxies[scheme]}
+        return {scheme: self.proxies[scheme] for scheme in ("https", "http") if self.proxies[scheme]}
 
 
 def keep_files_here() -> None:
@@ -92,6 +93,32 @@ def keep_files_here() -> None:
     from apprise.attachment.file import AttachFile
 
     AttachFile.download = lambda *_, **__: False  # type: ignore[method-assign]  # it is not opened then
+
+
+def keep_to_networks(networks: outgoing.Networks, proxies: Iterable[str]) -> None:
+    """Whatever opens a socket of its own, as plugins for other protocols do, gets no further than requests.
+
+    It holds for the whole process, and cannot be taken back.
+    """
+    ways = {urlsplit(proxy).hostname or "" for proxy in proxies if proxy}
+    free = {str(found[4][0]) for way in ways if way for found in _looked_up(way)}
+
+    def check(event: str, given: tuple[Any, ...]) -> None:
+        if event not in ("socket.connect", "socket.sendto"):
+            return
+        host = str(given[1][0]) if isinstance(given[1], tuple) else ""
+        address = outgoing.written_address(host.partition("%")[0])
+        if host not in free and (address is None or outgoing.why_not(address, networks)):
+            raise ConnectionRefusedError(f"{host} is not an address to connect to.")
+
+    sys.addaudithook(check)
+
+
+def _looked_up(host: str) -> Sequence[tuple[Any, ...]]:
+    try:
+        return socket.getaddrinfo(host, None)
+    except OSError:
+        return ()
 
 
 def told(seen: Requests, service: str, *, sent: bool) -> str:
@@ -163,6 +190,7 @@ def main() -> None:
     seconds = float(asked["seconds"])
     seen = Requests(asked)
     seen.take_over()
+    keep_to_networks(seen.networks, (seen.proxies["https"], seen.proxies["http"]))
 
     def expire() -> None:
         with lock:

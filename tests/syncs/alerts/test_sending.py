@@ -112,6 +112,15 @@ def test_a_target_on_this_machine_is_refused_where_the_operator_does_not_list_it
     assert place.received == []
 
 
+def test_a_service_that_is_not_asked_by_http_reaches_this_machine_no_more(
+    team: Team, silent: str, settings: Any
+) -> None:
+    settings.ALLOWED_NETWORKS = ()
+    here = silent.removeprefix("json://").partition("/")[0]
+    result = sending.send_test(target_at(team, f"nostr://{'1' * 64}?relay=ws://{here}"), "alice@example.com")
+    assert result.told == "Nostr could not be asked. An admin must look at the address."
+
+
 def test_the_address_of_a_target_is_encrypted_and_does_not_show_itself(team: Team) -> None:
     target = target_at(team, f"json://127.0.0.1/{SECRET}")
     assert SECRET not in str(vars(target)) + repr(target.address)
