@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 TOP, MIDDLE, BOTTOM, HEIGHT = 18, 83, 148, 170  # pixels: of the plot, and of all
 BAR_SHARE = 0.76  # of a bar's place that the bar fills
+GUTTER = 5.0  # per cent of the chart, at its left: for what the lines of the grid mean
 WIDEST_BAR = 7.0  # per cent of the chart: a few bars are no walls
 LEAST_PART = 2.0  # pixels: what there is can be seen
 MOST_LABELS = 6
@@ -102,10 +103,18 @@ class Chart:
             self._labels(),
         )
 
+    @property
+    def _place(self) -> float:
+        """How wide the place of one bar is, in per cent."""
+        return (100 - GUTTER) / max(1, len(self.bars))
+
+    def _middle(self, at: int) -> float:
+        """Where the middle of a bar is, in per cent."""
+        return GUTTER + (at + 0.5) * self._place
+
     def _bar(self, at: int, bar: Bar, ceiling: int) -> SafeString:
-        place = 100 / len(self.bars)
-        width = min(place * BAR_SHARE, WIDEST_BAR)
-        x = (at + 0.5) * place - width / 2
+        width = min(self._place * BAR_SHARE, WIDEST_BAR)
+        x = self._middle(at) - width / 2
         drawn, y = [], float(BOTTOM)
         for series, part in zip(self.series, bar.parts, strict=True):
             if not part.value:
@@ -132,10 +141,10 @@ class Chart:
 
     def _labels(self) -> SafeString:
         step = max(1, ceil(len(self.bars) / MOST_LABELS))
-        place = 100 / max(1, len(self.bars))
         shown = []
         for at, bar in list(enumerate(self.bars))[::step]:
-            x, anchor = ("0", "start") if at == 0 and step > 1 else (_short((at + 0.5) * place), "middle")
+            is_first = at == 0 and step > 1  # of many: it begins where its bar does
+            x, anchor = (_short(GUTTER), "start") if is_first else (_short(self._middle(at)), "middle")
             shown.append((x, HEIGHT - 4, anchor, bar.label))
         return format_html_join(
             "", '<text class="chart-text" x="{}%" y="{}" text-anchor="{}">{}</text>', shown

@@ -36,6 +36,14 @@ def test_heights_are_in_proportion_and_what_is_little_can_be_seen():
     assert little == 2
 
 
+def test_bars_leave_room_for_the_heights_and_a_few_of_them_are_no_walls():
+    few, many = shapes(chart((1, 0), (1, 0)).svg), shapes(chart(*[(1, 0)] * 30).svg)
+    assert {shape.get("width") for shape in few} == {"7%"}
+    starts = [float(shape.get("x").rstrip("%")) for shape in many]
+    last = starts[-1] + float(many[-1].get("width").rstrip("%"))
+    assert (starts[0] > 5, last < 100) == (True, True)
+
+
 def test_it_has_a_title_and_a_text_for_those_who_hear_it_and_no_style_of_its_own():
     svg = chart((1, 0)).svg
     found = ElementTree.fromstring(svg)
