@@ -218,8 +218,8 @@ class SalesloftWorld(World):
     def records(self) -> list[Any]:
         return self.service.people() if self.object_key == "people" else self.service.accounts()
 
-    def told(self) -> set[str]:
-        """Keys of rows that need attention or are in doubt, by the last run."""
-        last = self.runs()[-1]["id"]
-        rows = self.query(f"select match_key from syncs_rejectedrow where run_id = {int(last)}")
+    def told(self, *, ever: bool = False) -> set[str]:
+        """Keys of rows that need attention or are in doubt, by the last run, or by any."""
+        since = 0 if ever else self.runs()[-1]["id"]
+        rows = self.query(f"select distinct match_key from syncs_rejectedrow where run_id >= {int(since)}")
         return {row["match_key"] for row in rows}

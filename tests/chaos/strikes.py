@@ -16,7 +16,7 @@ import psutil
 
 from tests.chaos.disk import filled
 from tests.chaos.vigil import Vigil
-from tests.chaos.world import World, wait_until
+from tests.chaos.world import Process, World, wait_until
 from tests.postgres import postgres
 
 
@@ -72,7 +72,7 @@ class Foreground:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self._starts = 0
 
     def start(self) -> None:

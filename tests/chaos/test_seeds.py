@@ -142,7 +142,8 @@ def test_whatever_strikes_the_world_of_a_seed_all_is_true_in_the_end(
     dice = random.Random(f"strikes {seed}")
     story: Story = Leads(make_world, drawn) if drawn.what in QUALIFIED else Records(make_salesloft, drawn)
     world = story.world
-    world.environment["WORKERS"] = str(drawn.workers)
+    if drawn.is_supervised:
+        world.environment["WORKERS"] = str(drawn.workers)
     if "clock" in drawn.strikes:
         world.with_a_clock()
     with ExitStack() as stack:

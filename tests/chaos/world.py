@@ -16,19 +16,21 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 from uuid import uuid4
 
 import orjson
 import psutil
 import psycopg
 
-from tests.chaos import evidence, people
+from tests.chaos import evidence, people, warm
 from tests.chaos.clockwork import Clock
 from tests.chaos.evidence import Evidence, Interruption
+from tests.chaos.warm import Forked, Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "CHAOS_WORLD"
+Process: TypeAlias = subprocess.Popen[bytes] | Forked
 SYNC = "leads-to-qualified"
 VALUES = ("Anna", "Bruno", "Chiara", "Dmitri")
 OVER = ("succeeded", "attention", "stopped", "cancelled")
@@ -172,6 +174,9 @@ class World:
     _known: dict[int, float] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _managed: int = 0
+    _warm: Warm | None = None
+    _warms: list[Warm] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("data", "files"):
@@ -253,8 +258,11 @@ class World:
 
     # The product's commands
 
-    def start(self, *command: str, log: str = "manage") -> subprocess.Popen[bytes]:
+    def start(self, *command: str, log: str = "manage") -> Process:
         """Start `manage.py …` in a session of its own. Output goes to FOLDER/log.out and log.err."""
+        if command[0] in warm.COMMANDS:
+            paths = {"out": self.folder / f"{log}.out", "err": self.folder / f"{log}.err"}
+            return self._warm_one().start(*command, **paths)
         out, err = (self.folder / f"{log}.out").open("wb"), (self.folder / f"{log}.err").open("ab")
         self._logs += [out, err]
         process = subprocess.Popen(
@@ -273,20 +281,24 @@ class World:
         self, *command: str, seconds: float = 240, expect: Sequence[int] = (0,)
     ) -> subprocess.CompletedProcess[str]:
         """Run `manage.py …` to its end and demand its exit code."""
-        done = subprocess.run(
-            [sys.executable, *self.program, *command],
-            cwd=self.folder,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        self._managed += 1
+        log = f"manage-{self._managed}"
+        code = self.start(*command, log=log).wait(seconds)
+        out, err = ((self.folder / f"{log}.{end}").read_text(errors="replace") for end in ("out", "err"))
+        done = subprocess.CompletedProcess(command, code, out, err)
         assert not expect or done.returncode in expect, (
             f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
         return done
+
+    def _warm_one(self) -> Warm:
+        """A process that forks for commands of this program, in this environment."""
+        made_for = (self.program[-1], self.env)
+        if self._warm is None or self._warm.made_for != made_for or self._warm.process.poll() is not None:
+            if self._warm:
+                self._warms.append(self._warm)
+            self._warm = Warm(made_for[0], folder=self.folder, environment=self.env)
+        return self._warm
 
     def apply(self) -> None:
         self.manage("apply", "--no-test", str(self.folder / "syncs.yaml"))
@@ -311,10 +323,11 @@ class World:
     def processes(self) -> list[psutil.Process]:
         """Every living process of this world, orphans included, the stand-in not."""
         found = []
+        warm_ones = {one.process.pid for one in (*self._warms, self._warm) if one}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 is_ours = process.environ().get(MARK) == self.mark
-                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                if is_ours and process.pid not in warm_ones and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -333,7 +346,7 @@ class World:
                 process.send_signal(signal.SIGKILL)
         self.interruptions.append(Interruption("kill", time.time()))
 
-    def put_to_sleep(self, process: psutil.Process | subprocess.Popen[bytes]) -> None:
+    def put_to_sleep(self, process: psutil.Process | Process) -> None:
         """Stop it for a while (SIGCONT wakes it up); what it has in hand is as good as lost."""
         process.send_signal(signal.SIGSTOP)
         while not self.is_postgres and self.is_locked():  # in the middle of a write it would stop everybody
@@ -359,6 +372,9 @@ class World:
             time.sleep(0.05)
         for process in self._started:
             process.wait()
+        for one in (*self._warms, self._warm):
+            if one:
+                one.end()
         self.stand_in.stop()
         for log in self._logs:
             log.close()
