@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import hypothesis
 import pytest
@@ -53,6 +54,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Leave out tests that neither touch a database nor start processes: they say the same on both.",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """While several processes find their tests, the first one migrates for all of them."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        migrating = Thread(target=databases.prepare)
+        migrating.start()
+        config.add_cleanup(migrating.join)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -58,33 +58,25 @@ def migrate(address: str) -> None:
         )
 
 
+def prepare() -> None:
+    """Make the migrated database of this run's kind, before anybody waits for it."""
+    if IS_POSTGRES:
+        once("migrated", _make_database)
+    else:
+        once("migrated.sqlite3", _make_file)
+
+
 def copy_file(to: Path) -> str:
     """A migrated SQLite database at this path: its address."""
-
-    def make(path: Path) -> None:
-        migrate(f"sqlite:///{path}")
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
-
-    shutil.copyfile(once("migrated.sqlite3", make), to)
+    shutil.copyfile(once("migrated.sqlite3", _make_file), to)
     return f"sqlite:///{to}"
 
 
 def copy_database(name: str) -> str:
     """A migrated database of this name on the suite's PostgreSQL: its address."""
-
-    def address(name: str) -> str:
-        return os.environ["DATABASE_URL"].replace("/postgres?", f"/{name}?")
-
-    def make(path: Path) -> None:
-        _on_server("drop database if exists migrated with (force)")  # of a process that was ended in here
-        _on_server("create database migrated template template0")
-        migrate(address("migrated"))
-        path.touch()
-
-    once("migrated", make)
+    once("migrated", _make_database)
     _on_server(f"create database {name} template migrated")
-    return address(name)
+    return _address(name)
 
 
 def empty(connection: BaseDatabaseWrapper) -> None:
@@ -110,6 +102,23 @@ def _tables() -> tuple[str, ...]:
     models = apps.get_models(include_auto_created=True)
     tables = {model._meta.db_table for model in models if model._meta.managed and not model._meta.proxy}
     return tuple(sorted(tables - KEPT))
+
+
+def _make_file(path: Path) -> None:
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+
+
+def _make_database(sign: Path) -> None:
+    _on_server("drop database if exists migrated with (force)")  # of a process that was ended in here
+    _on_server("create database migrated template template0")
+    migrate(_address("migrated"))
+    sign.touch()
+
+
+def _address(name: str) -> str:
+    return os.environ["DATABASE_URL"].replace("/postgres?", f"/{name}?")
 
 
 def _on_server(statement: str) -> None:
