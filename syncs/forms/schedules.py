@@ -10,7 +10,7 @@ from syncs import schedule as words
 from syncs.models import Sync
 from syncs.schedule import BY_HAND, Schedule, ScheduleWrong, read
 
-ZONES = sorted(available_timezones())
+ZONES = sorted(available_timezones() - {"localtime", "Factory"})  # those say nothing to people
 KINDS = (
     (words.MANUAL, "By hand only"),
     (words.EVERY, "At an interval"),

@@ -254,7 +254,8 @@ def _next(standing: Standing) -> str:
 def next_run(of: OfSync) -> str:
     """When the sync runs next, or why it does not."""
     if of.active is not None:
-        return f"Run #{of.active.number} is under way."
+        waits = of.active.waits_for_approval
+        return f"Run #{of.active.number} {'waits for approval' if waits else 'is under way'}."
     if of.sync.paused:
         return "The sync is paused: whoever edits it must resume it first."
     if of.next_at is not None:

@@ -16,9 +16,11 @@ from syncadmin.teams.models import Team, User
 from syncs.engine.forget import forget
 from syncs.engine.keys import row_key
 from syncs.engine.run import finish_here, start
+from syncs.engine.standing import OfSync
 from syncs.engine.whereabouts import begins
 from syncs.management.base import UserError
 from syncs.models import LedgerEntry, QueryModel, Run, Source, Sync, SyncSchedule, WaitingRetry
+from syncs.views.people_words import next_run
 from tests.syncs.engine.conftest import folders, impatience, sandbox, scene  # noqa: F401
 from tests.syncs.engine.scene import LEADS, Scene, make_sync, person, plan_only, set_mapping
 from tests.syncs.engine.test_guarded_runs import ONLY_VPS, guard
@@ -380,3 +382,9 @@ def test_a_search_is_one_look_in_an_index_among_many_syncs_and_records(
     of_team = LedgerEntry.objects.filter(team=team)
     for wanted in (Q(match_key__in=["a@b.com", "b.com"]), begins("person7")):
         assert "ledger_person" in of_team.filter(wanted).explain()
+
+
+def test_a_run_that_waits_for_approval_is_told_as_such() -> None:
+    waits = OfSync(Sync(), Run(number=3, status=Run.Status.APPROVAL))
+    assert next_run(waits) == "Run #3 waits for approval."
+    assert next_run(OfSync(Sync(), Run(number=3, status=Run.Status.DELIVERING))) == "Run #3 is under way."
