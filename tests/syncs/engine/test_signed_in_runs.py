@@ -105,22 +105,19 @@ def statuses(salesloft: Salesloft, path: str) -> list[int | None]:
 
 @contextmanager
 def once_some_arrived(salesloft: Salesloft, act: Callable[[], None]) -> Iterator[None]:
-    """Act as soon as the service has some people."""
-    is_over = threading.Event()
+    """Act as soon as the service has some people, before it answers the next request."""
+    strike, acted = salesloft.faults.strike, False
 
-    def watch() -> None:
-        while not is_over.wait(0.005):
-            if salesloft.people():
-                act()
-                return
+    def watching(request: str) -> str:
+        nonlocal acted
+        if not acted and salesloft.people():
+            acted = True
+            act()
+        return strike(request)
 
-    beside = threading.Thread(target=watch)
-    beside.start()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(salesloft.faults, "strike", watching)
         yield
-    finally:
-        is_over.set()
-        beside.join()
 
 
 def in_threads(*runs: Run) -> None:
