@@ -105,6 +105,7 @@ class Foreground:
                 self.world.noted("cancel")
                 self.world.manage("cancel", str(runs[-1]["public_id"]), expect=())
             case "refuse":
+                self.world.right_the_clock()  # else it may wait for hours before it asks
                 self.world.noted("cancel")
                 with self.world.refusing():
                     self.process.wait(120)
