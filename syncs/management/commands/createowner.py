@@ -25,7 +25,7 @@ class Command(UserCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email", nargs="?", metavar="EMAIL", help="asked for where it is missing")
         parser.add_argument(
-            "--team", metavar="SLUG", help="the team's word in YAML; asked for where it is missing"
+            "--team", metavar="SLUG", help="the team's short name, as in YAML; asked for where missing"
         )
         parser.add_argument("--name", help="the team's name, where it is made or renamed")
         where = parser.add_mutually_exclusive_group()

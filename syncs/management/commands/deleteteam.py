@@ -23,7 +23,7 @@ class Command(UserCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("team", metavar="TEAM", help="its word, as in the address of its pages")
+        parser.add_argument("team", metavar="TEAM", help="its short name, as in the address of its pages")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
