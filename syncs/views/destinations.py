@@ -22,7 +22,7 @@ from destinations.contract import Adapter, Mode, ObjectType, Scope
 from destinations.errors import DestinationError
 from destinations.models import Connection, OAuthToken
 from destinations.sandbox.service import API_KEY, services
-from destinations.shares import usable_by
+from destinations.shares import objects_for, usable_by
 from syncadmin.lib.crypto import Secret
 from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
@@ -248,10 +248,12 @@ def connection_test(request: TeamRequest, connection: UUID) -> HttpResponse:
 def connection_refresh(request: TeamRequest, connection: UUID) -> HttpResponse:
     """Ask the service for its fields again. Also by another team's connection that one may use."""
     found = get_object_or_404(usable_by(request.team), public_id=connection)
+    allowed = objects_for(found, request.team.pk)
     try:
         counts = [
             f"{len(connect.refresh_fields(found, one.key)):,} of {one.label.lower()}"
             for one in connect.adapter_of(found).objects
+            if allowed is None or one.key in allowed
         ]
     except DestinationError as error:
         messages.error(request, error.message)

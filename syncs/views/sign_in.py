@@ -74,7 +74,7 @@ def sign_in_return(request: HttpRequest, key: str) -> HttpResponse:
         team__memberships__role__in=[Role.OWNER, Role.ADMIN],
     )
     page = reverse("connection", args=[found.team.slug, found.public_id])
-    if not hmac.compare_digest(str(way["state"]), request.GET.get("state", "")):
+    if not hmac.compare_digest(str(way["state"]).encode(), request.GET.get("state", "").encode()):
         return _lost(request)
     if refusal := request.GET.get("error"):
         said = request.GET.get("error_description") or refusal

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from syncadmin.teams import bulk_members, invitations, membership
@@ -87,6 +87,8 @@ def _asked(request: TeamRequest) -> Asked:
 def _plan(request: TeamRequest, wishes: list[bulk_members.Wish], asked: Asked) -> Plan:
     found = Membership.objects.filter(team=request.team).order_by("user__email")
     members = list(found.values_list("user__email", "role", "user__is_active"))
+    if all(email != request.user.email for email, _, _ in members):
+        raise Http404  # removed since the request began
     invited = (
         Invitation.objects.filter(team=request.team).open().order_by("email").values_list("email", "role")
     )

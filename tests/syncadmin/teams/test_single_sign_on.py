@@ -333,6 +333,10 @@ def test_a_provider_opens_its_own_team_and_no_other(
     assert "which does not open Globex" in answer.content.decode()
     User.objects.filter(pk=dana.pk).update(is_staff=True, is_superuser=True)
     assert client.get("/admin/").status_code == 302, "nor the admin pages"
+    dana.set_password("correct horse")
+    dana.save(update_fields=["password"])
+    client.post("/admin/login/", {"username": "dana@acme.com", "password": "correct horse"})
+    assert client.get("/admin/").status_code == 200, "which a password does"
 
 
 def test_where_it_is_enforced_a_password_opens_the_team_to_one_owner_alone(

@@ -111,6 +111,14 @@ def test_the_other_team_makes_a_sync_of_the_shared_objects_alone(
     assert globex.post(chosen.url, {"target": f"{public_id}:leads"}).status_code == 302
 
 
+def test_the_other_team_asks_for_fields_of_what_it_may_write_alone(
+    share: ConnectionShare, charlie: User
+) -> None:
+    asked = reverse("connection_refresh", args=["globex", share.connection.public_id])
+    told = page(charlie).post(asked, follow=True).content.decode()
+    assert ("of leads" in told, "of companies" in told) == (True, False)
+
+
 def test_a_share_that_is_taken_away_in_mid_run_ends_it_and_tells_both(
     share: ConnectionShare, theirs: Sync, alice: User, charlie: User
 ) -> None:

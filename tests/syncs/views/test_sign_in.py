@@ -285,7 +285,7 @@ def test_the_state_is_checked(client, connection, salesloft):
     asked = parse_qs(urlsplit(_there(client, connection)).query)["state"][0]
     assert len(asked) > 30
 
-    for wrong in ("", "another", asked[:-1]):
+    for wrong in ("", "another", asked[:-1], "é"):
         address = _there(client, connection)
         code = parse_qs(urlsplit(_back(address)).query)["code"][0]
         answer = client.get(f"/oauth/salesloft/?code={code}&state={wrong}", follow=True)
