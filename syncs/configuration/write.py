@@ -20,6 +20,7 @@ from syncs.configuration.problems import ConfigurationError, Problem
 from syncs.engine import attention, ledger
 from syncs.engine.scheduling import Circle, schedule_of, set_schedule
 from syncs.models import FieldMapping, QueryModel, Run, Source, Sync
+from syncs.schedule import BY_HAND
 
 
 def write(plan: Plan) -> None:
@@ -59,11 +60,14 @@ class _Writer:
             self._remember(connection)
         for sync in plan.syncs:
             self._sync(sync)
-        for sync in plan.syncs:
-            self._schedule(sync)
+        changed = [(goal, found) for goal in plan.syncs if (found := self._rescheduled(goal)) is not None]
+        for _, scheduled in changed:  # who follows whom now stands in nobody's way
+            set_schedule(scheduled, BY_HAND)
+        for goal, scheduled in changed:
+            self._schedule(goal, scheduled)
         write_alerts(self._team, plan.alerts)
-        for changed in self._changed:
-            versions.keep(changed, author=None, origin=versions.Origin.APPLY)
+        for written in self._changed:
+            versions.keep(written, author=None, origin=versions.Origin.APPLY)
         start_generations(sync.pk for sync in plan.bystanders)
         audit.record(None, self._team, audit.Action.CONFIGURATION_APPLIED, after={"changes": plan.lines})
 
@@ -177,13 +181,15 @@ class _Writer:
             )
             self._changed.append(sync)
 
-    def _schedule(self, goal: SyncGoal) -> None:
-        wanted = goal.part.schedule
-        if wanted is None:
-            return
+    def _rescheduled(self, goal: SyncGoal) -> Sync | None:
+        """The sync, where it gets another schedule."""
+        if goal.part.schedule is None:
+            return None
         sync = Sync.objects.get(team=self._team, name=goal.name)
-        if wanted == schedule_of(sync):
-            return
+        return None if goal.part.schedule == schedule_of(sync) else sync
+
+    def _schedule(self, goal: SyncGoal, sync: Sync) -> None:
+        wanted = goal.part.schedule or BY_HAND
         follows = Sync.objects.get(team=self._team, name=wanted.after) if wanted.after else None
         try:
             set_schedule(sync, wanted, follows)

@@ -55,6 +55,20 @@ def test_a_sync_follows_one_that_the_document_makes_after_it(applied: Apply) -> 
     assert str(schedule_of(Sync.objects.get(name="leads-to-qualified"))) == "after each good run of second"
 
 
+def test_two_syncs_change_places_in_one_document(applied: Apply) -> None:
+    def document(first: str, second: str) -> str:
+        return DOCUMENT.replace(LINE, f"    schedule: {first}\n{LINE}") + NEXT.replace(
+            LINE, f"    schedule: {second}\n{LINE}"
+        )
+
+    applied(text=document("{every: 15 minutes}", "{after: leads-to-qualified}"))
+    applied(text=document("{after: second}", "{every: 15 minutes}"))
+    assert {one.name: str(schedule_of(one)) for one in Sync.objects.all()} == {
+        "leads-to-qualified": "after each good run of second",
+        "second": "every 15 minutes",
+    }
+
+
 @pytest.mark.parametrize(
     ("schedule", "words"),
     [
