@@ -14,7 +14,7 @@ from syncs.demo.screen import Screen
 from syncs.management import report
 from syncs.models import Run
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # a small machine that does much else is slow
 LOOK_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
