@@ -78,17 +78,24 @@ def close(run: Run, lease: Lease, *, ended_well: bool) -> None:
     pks = list(older.order_by().values_list("pk", flat=True))
     for at in range(0, len(pks), AT_ONCE):
         lease.demand()
-        some = RejectedRow.objects.filter(pk__in=pks[at : at + AT_ONCE])
-        told = some.annotate(is_overtaken=_overtaken(run), is_put_off=_put_off(run))
-        over = [
-            pk
-            for pk, key_text, is_overtaken, is_put_off in told.values_list(
-                "pk", "key_text", "is_overtaken", "is_put_off"
-            )
-            if is_overtaken
-            or ((looked_at is None or key_text in looked_at) and not (puts_off and is_put_off))
-        ]
-        RejectedRow.objects.filter(pk__in=over).update(is_open=False)
+        some = pks[at : at + AT_ONCE]
+        if looked_at is not None or puts_off:  # else all that older runs told is over, whatever it was
+            some = _over(run, some, looked_at, puts_off=puts_off)
+        RejectedRow.objects.filter(pk__in=some).update(is_open=False)
+
+
+def _over(run: Run, pks: Sequence[int], looked_at: frozenset[str] | None, *, puts_off: bool) -> list[int]:
+    """Which of these rows the run overtook. `looked_at` are the keys that it came to; None: all."""
+    told = RejectedRow.objects.filter(pk__in=pks).annotate(
+        is_overtaken=_overtaken(run), is_put_off=_put_off(run)
+    )
+    return [
+        pk
+        for pk, key_text, is_overtaken, is_put_off in told.values_list(
+            "pk", "key_text", "is_overtaken", "is_put_off"
+        )
+        if is_overtaken or ((looked_at is None or key_text in looked_at) and not (puts_off and is_put_off))
+    ]
 
 
 def close_all(syncs: Sequence[int]) -> None:

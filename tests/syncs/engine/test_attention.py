@@ -1,5 +1,7 @@
 """What needs attention now: the newest that is known of each row; and rows that are sent again."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -8,6 +10,7 @@ from syncadmin.teams.models import Team, User
 from syncs import tasks
 from syncs.configuration.write import start_generations
 from syncs.engine import again, attention
+from syncs.engine.lease import Lease
 from syncs.engine.run import Paused, cancel, finish_here
 from syncs.models import RejectedRow, Run, Sync, WaitingRetry
 from tests.syncs.engine.scene import LEADS, Scene, counts, person, set_mapping
@@ -73,6 +76,18 @@ def test_runs_over_all_rows_close_what_is_right_again_or_gone_and_not_what_they_
 
     stage.rows = stage.rows[:1]
     stage.finish()
+    assert now_open(stage) == []
+
+
+def test_no_row_is_asked_about_where_all_that_older_runs_told_is_over(
+    stage: Scene, django_assert_num_queries
+) -> None:
+    stage.rows = stage.rows[:1]
+    run = stage.finish()
+    RejectedRow.objects.filter(run__number=1).update(is_open=True)
+
+    with django_assert_num_queries(2):
+        attention.close(run, Lease(run.pk, uuid4()), ended_well=True)
     assert now_open(stage) == []
 
 
