@@ -28,6 +28,9 @@ long_form = pytest.mark.skipif(not SEEDS, reason="the long form: make chaos")
 DATABASES = ("sqlite", "postgres")
 # The suite's own, for worlds of which a test says nothing.
 DATABASE = DATABASES[os.environ.get("TEST_DATABASE") == "postgres"]
+needs_no_database = pytest.mark.skipif(
+    DATABASE == "postgres", reason="It has no database: one pass is enough."
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,8 +14,11 @@ import orjson
 import pytest
 import requests
 
+from tests.chaos.conftest import needs_no_database
 from tests.chaos.evidence import Interruption
 from tests.chaos.world import StandIn, wait_until
+
+pytestmark = needs_no_database
 
 Opener: TypeAlias = Callable[..., StandIn]
 RIGHT = {"Authorization": "Bearer right-key"}

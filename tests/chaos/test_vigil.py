@@ -7,8 +7,11 @@ import pytest
 
 from syncs.engine.lease import this_holder
 from tests.chaos import vigil as watching
+from tests.chaos.conftest import needs_no_database
 from tests.chaos.truth import assert_served
 from tests.chaos.vigil import Vigil
+
+pytestmark = needs_no_database
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DEAD = this_holder().rpartition(" ")[0] + " 1.00"
