@@ -315,9 +315,7 @@ class Planner:
                 "the old one stay at the destination."
             )
         if self.totals.left:
-            notes.append(
-                f"{_rows(self.totals.left)} left the model; what was sent of them stays at the destination."
-            )
+            notes.append(f"{_rows(self.totals.left)} left the model; what was sent stays at the destination.")
         if extracted.keyless_count and self.shape.companion is not None:
             notes.append(
                 f"{_rows(extracted.keyless_count)} came with {self.shape.companion.label} values but no "

@@ -92,7 +92,7 @@ def test_a_row_that_left_the_model_is_counted_and_stays_there(scene: Scene) -> N
     run = scene.finish()
 
     assert counts(run) == {"read": 1, "unchanged": 1, "left": 1}
-    assert run.notes == ["1 row left the model; what was sent of them stays at the destination."]
+    assert run.notes == ["1 row left the model; what was sent stays at the destination."]
     assert "person2@acme.com" in scene.sandbox.leads()
 
     scene.rows.append(gone)
