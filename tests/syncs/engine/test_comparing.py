@@ -86,7 +86,7 @@ def compare_at_random(run: Run, lease: Lease, scratch: Path, way: str, random: R
     wanted = bytes(random.random() > 0.1 for _ in rows) if random.random() < 0.7 else None
     run.full, run.dry_run = way == "full", way == "dry"
     run.keys = [text for text, _ in rows] if way == "some keys" else None
-    run.save()
+    run.save(update_fields=["full", "dry_run", "keys"])  # not the lease, which it does not know
     when = Circumstances(
         run.number, timezone.now(), full=run.full, only_new=way == "only new", names_left=way == "dry"
     )
