@@ -23,12 +23,13 @@ from syncadmin.lib import personal
 from syncadmin.lib.crypto import Secret, UnreadableSecret, Vault
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncadmin.teams.models import Team, User
+from syncs.engine import permitted
 from syncs.engine import run as engine
 from syncs.engine.again import send_again
 from syncs.engine.spellings import is_address
 from syncs.engine.whereabouts import candidates, find
 from syncs.forms.people import FindForm
-from syncs.models import QueryModel, RejectedRow, Run, Sync
+from syncs.models import RejectedRow, Run, Sync
 from syncs.views import people_source, people_words, run_words
 from syncs.views.sync_sent import what_became
 
@@ -99,9 +100,8 @@ def person(request: TeamRequest, ref: str, text: str) -> HttpResponse:
 @of_reference(Can.LOOK)
 def person_in_source(request: TeamRequest, ref: str, text: str, model: UUID) -> HttpResponse:
     """Read the model for them, and say what a run would do with what is there."""
-    models = QueryModel.objects.select_related("source")
-    found = get_object_or_404(models, team=request.team, public_id=model)
-    looked = people_source.look(found, text)
+    found = get_object_or_404(permitted.models_for(request.team), public_id=model)
+    looked = people_source.look(found, request.team, text)
     if getattr(request, "htmx", False):
         return render(request, "syncs/people/_in_source.html", {"ref": ref, "looked": looked})
     return render(request, "syncs/people/person.html", _shown(request, ref, text) | {"looked": looked})

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from destinations.errors import DestinationError
 from syncadmin.lib.crypto import UnreadableSecret
 from syncadmin.lib.shown import counted
+from syncadmin.teams.models import Team
 from syncs.engine.ground import shape_of, told_next
 from syncs.engine.keys import typed_key
 from syncs.engine.mapping import Mapper, MappingBroken, Rule, Shape
@@ -76,11 +77,11 @@ def models_of(found: Whereabouts) -> list[ModelOf]:
     return sorted(listed, key=lambda one: (not one.knows, one.model.name))
 
 
-def look(model: QueryModel, text: str) -> Looked:
-    """Read the model for rows with this primary key, or with this upsert key of one of its syncs."""
+def look(model: QueryModel, team: Team, text: str) -> Looked:
+    """Read the model for rows with this primary key, or with this upsert key of one of the team's syncs."""
     forms = spellings(text)
     syncs = list(
-        Sync.objects.filter(model=model)
+        Sync.objects.filter(team=team, model=model)
         .select_related("model__source", "connection__account", "team")
         .order_by("name")[:MOST_SYNCS]
     )

@@ -18,6 +18,7 @@ from syncs.engine.ground import way_of
 from syncs.engine.lease import Lease
 from syncs.engine.run import NotShared, finish_here, serve, start
 from syncs.models import ModelShare, QueryModel, Run, Sync
+from syncs.views.people import reference
 from tests.syncs.engine.scene import make_connection, make_sync, person, write_csv
 
 SHARE = {"slug": "globex", "objects": ["leads"], "percent": "25"}
@@ -312,6 +313,22 @@ def test_alice_shares_a_model_and_charlie_sends_its_rows_and_changes_nothing(
             False,
             False,
         ), asked
+
+
+def test_who_looks_for_a_person_in_a_shared_model_sees_the_syncs_of_the_own_team(
+    people: QueryModel, alice: User, charlie: User, other_team: Team, connection: Connection
+) -> None:
+    ModelShare.objects.create(team=people.team, model=people, with_team=other_team)
+    ConnectionShare.objects.create(
+        team=people.team, connection=connection, with_team=other_team, objects_allowed=["leads"]
+    )
+    sync = make_sync(team=other_team, connection=connection, name="globex secret")
+    Sync.objects.filter(pk=sync.pk).update(model=people)
+    for user, team, own in ((alice, people.team, "people"), (charlie, other_team, "globex secret")):
+        ref = reference(team, "person1@acme.com")
+        shown = text(page(user), "person_in_source", team.slug, ref, people.public_id)
+        assert "It is in the source now." in shown
+        assert (f"<p><bdi>{own}</bdi>" in shown, "globex secret" in shown) == (True, own == "globex secret")
 
 
 def test_a_document_names_a_shared_model_with_its_team(
