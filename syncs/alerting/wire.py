@@ -121,6 +121,17 @@ def _looked_up(host: str) -> Sequence[tuple[Any, ...]]:
         return ()
 
 
+def not_whole(address: str) -> str:
+    """Why an address is none: its service is known, and a part of it is missing; or no service is."""
+    from apprise.manager_plugins import NotificationManager
+
+    scheme, services = address.partition("://")[0].lower(), NotificationManager()
+    if scheme not in services:
+        return "This is no address of a service that is known here."
+    name = services[scheme].service_name
+    return f"This is no whole address of {name}: a part is missing, or not as it must be. See appriseit.com."
+
+
 def told(seen: Requests, service: str, *, sent: bool) -> str:
     """What came of it, for people: what happened, and who must do what."""
     service = "The webhook" if service == "JSON" else service  # nobody knows it by its format
@@ -213,7 +224,7 @@ def main() -> None:
     if not asked["messages"]:
         problem = ""
         if plugin is None:
-            problem = "This is no address of a service that is known here."
+            problem = not_whole(asked["address"])
         elif not speaks_http:
             problem = f"{service} is not reached by web requests, so it cannot be a target here."
         say(service=service, problem=problem)

@@ -90,6 +90,7 @@ def test_the_address_of_a_target_is_never_shown_again(page: Client, team: Team) 
             "An account SID is AC",
         ),
         ("other", {"url": "nonsense://somewhere"}, "no address of a service that is known here"),
+        ("other", {"url": "discord://1234567890"}, "This is no whole address of Discord"),
         ("other", {"url": "mailto://me:pw@example.com"}, "cannot be a target here"),
         ("email", {}, "Choose at least one person."),
         ("slack", {"name": "taken", "url": SLACK}, "The team already has a target with this name."),
