@@ -40,7 +40,9 @@ def test_its_lines_name_run_sync_and_team_and_count_its_rows(scene: Scene):
 
 def test_a_run_that_stopped_says_where_somebody_must_act_and_not_what_was_read(scene: Scene):
     scene.rows = [person(1)]
-    scene.sync.model.sql = "select cast('ada@acme.com' as integer) as id from read_csv('people.csv')"
+    scene.sync.model.sql = (
+        "select * replace (cast('ada@acme.com' as integer) as id) from read_csv('people.csv')"
+    )
     scene.sync.model.save(update_fields=["sql"])
     with logged("JSON", level="INFO") as written:
         run = scene.finish()
