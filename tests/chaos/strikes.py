@@ -115,7 +115,8 @@ class Foreground:
     def end(self, seconds: float = 240) -> None:
         """Let it come to its end, which it tells in words."""
         if self.process is not None:
-            code = self.process.wait(seconds)
+            wait_until(self.is_over, seconds, f"the run's end\n{self.world.tail()}")
+            code = self.process.poll()
             assert code in {0, 1, 2, -signal.SIGKILL}, (code, self.world.tail())
 
 
