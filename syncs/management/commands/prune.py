@@ -13,8 +13,8 @@ HEAD = ("kind", "there", "MB", "goes", "MB", "older than")
 
 class Command(UserCommand):
     help = (
-        "Remove what is beyond its days or its size (KEEP_DAYS, HISTORY_KEEP_DAYS, KEEP_EXCHANGES_MB, "
-        "KEEP_PAYLOADS_MB, KEEP_RECORDS_MB). The workers do so each day."
+        "Remove what is beyond its days or its size (KEEP_DAYS, EXCHANGES_KEEP_DAYS, HISTORY_KEEP_DAYS, "
+        "KEEP_EXCHANGES_MB, KEEP_PAYLOADS_MB, KEEP_RECORDS_MB). The workers do so each day."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
