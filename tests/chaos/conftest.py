@@ -51,6 +51,7 @@ def new_database(*, template: str = "template0") -> str:
 
 
 def drop_database(world: World) -> None:
+    """Gigabytes would come together in a long run."""
     if world.is_postgres and world.database_url:
         name = world.database_url.rsplit("/", 1)[1]
         with postgres().connect() as connection:

@@ -45,6 +45,7 @@ def strike_around(world: World, what: str, dice: random.Random) -> bool:
     elif what == "cut":
         world.cut_connections()
     elif what == "restart":
+        world.noted("kill")
         postgres().restart(away=dice.uniform(0, 4))
         world.noted("kill")
     elif what == "disk":
