@@ -15,6 +15,7 @@ from syncadmin.teams.models import Membership
 from syncs.engine import approval, run_audit
 from syncs.engine.brakes import OF_LEFT, Shown
 from syncs.models import Run
+from syncs.views import pausing
 
 MOST_NAMED = 5
 
@@ -75,11 +76,11 @@ def seen(run: Run) -> str:
 
 @needs(Can.APPROVE)
 def decide(request: TeamRequest, run: UUID) -> HttpResponse:
-    """Send what was shown, or end the run."""
+    """Send what was shown, or end the run; and let no other begin, where that is asked too."""
     found = get_object_or_404(Run.objects.select_related("sync__team"), team=request.team, public_id=run)
     here = redirect("run", request.team.slug, found.public_id)
     action, attempt = request.POST.get("action"), request.POST.get("attempt", "")
-    if request.method != "POST" or action not in {"approve", "deny"}:
+    if request.method != "POST" or action not in {"approve", "deny", "deny_and_pause"}:
         return here
     approves = action == "approve"
     with transaction.atomic():
@@ -90,5 +91,10 @@ def decide(request: TeamRequest, run: UUID) -> HttpResponse:
             answer = approval.deny(found, by=request.user)
         if answer.done:
             run_audit.decided(request, found, approved=approves)
+        is_paused = answer.done and action == "deny_and_pause"
+        if is_paused:
+            pausing.switch(request, found.sync, paused=True)
     (messages.success if answer.done else messages.warning)(request, answer.text)
+    if is_paused:
+        messages.success(request, pausing.PAUSED)
     return here

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,7 +12,6 @@ from django.shortcuts import redirect, render
 from destinations import registry
 from destinations.contract import Mode
 from destinations.shares import usable_by
-from syncadmin.teams import audit
 from syncadmin.teams.access import Can, TeamRequest, needs
 from syncs.configuration.goals import fillings_of
 from syncs.engine import attention
@@ -25,7 +23,7 @@ from syncs.forms.sync_rows import rows_of
 from syncs.forms.sync_words import MODES
 from syncs.forms.syncs import TEST_ROWS, TestForm
 from syncs.models import MissedTime, Run, Sync, SyncDraft, SyncSchedule
-from syncs.views import run_approval, run_chart, sync_health
+from syncs.views import pausing, run_approval, run_chart, sync_health
 from syncs.views.alert_facts import of_sync as of_sync_rules
 from syncs.views.overlaps import overlaps_with
 from syncs.views.sync_facts import (
@@ -188,19 +186,8 @@ def sync_remove(request: TeamRequest, sync: Sync) -> HttpResponse:
 
 
 def _switch(request: TeamRequest, sync: Sync, *, paused: bool) -> HttpResponse:
-    """Pausing leaves `updated_at` as it is: whoever edits the sync meanwhile is not held up by it."""
-    if request.method != "POST":
-        return redirect("sync", request.team.slug, sync.public_id)
-    with transaction.atomic():
-        is_done = Sync.objects.filter(pk=sync.pk, paused=not paused).update(paused=paused, pause_reason="")
-        if is_done:
-            action = audit.Action.SYNC_PAUSED if paused else audit.Action.SYNC_RESUMED
-            audit.record(request, request.team, action, sync)
-    if is_done:
-        if paused:
-            messages.success(request, "The sync is paused: nothing is sent until somebody resumes it.")
-        else:
-            messages.success(request, "The sync is resumed.")
+    if request.method == "POST" and pausing.switch(request, sync, paused=paused):
+        messages.success(request, pausing.PAUSED if paused else pausing.RESUMED)
     return redirect("sync", request.team.slug, sync.public_id)
 
 

@@ -107,6 +107,22 @@ def test_alice_does_not_want_it_sent(as_alice: Client, waiting: Run, alice: User
     assert "Nobody approved it in time. 12,400 rows were not sent; the next run looks at them" in words
 
 
+def test_alice_does_not_want_to_be_asked_again(as_alice: Client, waiting: Run, alice: User) -> None:
+    assert "Do not send, and pause the sync" in text(as_alice.get(url("run", waiting.public_id)))
+    said_so = said(decide(as_alice, waiting, "deny_and_pause"))
+    assert "nothing of it is sent" in said_so
+    assert "The sync is paused" in said_so
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.sync.paused) == (Run.Status.FINISHING, True)
+    assert set(AuditEntry.objects.values_list("action", "who")) >= {
+        ("run.denied", alice.email),
+        ("sync.paused", alice.email),
+    }
+    Sync.objects.update(paused=False)
+    assert "It was decided already" in said(decide(as_alice, waiting, "deny_and_pause"))
+    assert not Sync.objects.get().paused
+
+
 def test_who_may_not_decide_sees_who_may(waiting: Run, alice: User, erin: User, bob: User) -> None:
     for one in (erin, bob):
         client = signed_in(one)
@@ -114,7 +130,7 @@ def test_who_may_not_decide_sees_who_may(waiting: Run, alice: User, erin: User, 
         assert REASON in words
         assert "Approve and send" not in words
         assert f"An admin of the team decides: {alice.email} ." in words
-        for action in ("approve", "deny"):
+        for action in ("approve", "deny", "deny_and_pause"):
             assert decide(client, waiting, action).status_code == 403
     waiting.refresh_from_db()
     assert waiting.status == Run.Status.APPROVAL
