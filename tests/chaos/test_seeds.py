@@ -122,8 +122,8 @@ class Records:
                 break
 
     def assert_true(self) -> None:
-        is_exact = self._drawn.what == "bulk people" and "clock" not in self._drawn.strikes
-        assert_records(self.world, there=self.there, workers=self._drawn.workers, is_exact=is_exact)
+        in_bulk = self._drawn.what == "bulk people"
+        assert_records(self.world, there=self.there, workers=self._drawn.workers, in_bulk=in_bulk)
         before = self.world.request_count()
         assert self.world.end()["accepted"] == 0
         later = list(self.world.service.requests)[before:]
