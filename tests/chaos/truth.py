@@ -81,7 +81,7 @@ def assert_records(
     """The same of records that are written one by one, and inserted ones.
 
     `there` are those that only updates write. Nothing is written twice but calls that were in flight, or had
-    an answer that nobody got; `in_bulk` also jobs that a run left which was ended, or took too long by a clock.
+    an answer that nobody got; `in_bulk` also jobs that an ended run left, or that took too long by a clock.
     """
     last, stored, told = world.runs()[-1], world.stored(), world.told()
     assert last["status"] in {"succeeded", "attention"}, (last["status"], last["stop_reason"], world.tail())
