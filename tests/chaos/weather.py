@@ -27,12 +27,12 @@ AT_QUALIFIED: Mapping[str, Mapping[str, float]] = {
     "slow": {"slow": 0.08, "limited_window": 0.05, "limited_concurrency": 0.05},
     "rough": PUBLISHED_ROUGHNESS,
 }
-# At the look-alike of Salesloft: switches of its sandbox. A refusal for its window would cost up to a minute.
+# At the look-alike of Salesloft: switches of its sandbox. Each refusal of too much would cost up to a minute.
 AT_SALESLOFT: Mapping[str, Mapping[str, Any]] = {
     "calm": {},
     "lossy": {"drop_after_rate": 0.1, "drop_before_rate": 0.05, "truncate_rate": 0.03, "garble_rate": 0.02},
     "lying": {"errors_applied": True, "error_500_rate": 0.05, "error_502_rate": 0.03, "garble_rate": 0.03},
-    "slow": {"slow_rate": 0.05, "slow_seconds": 3, "limit_concurrency_rate": 0.02},
+    "slow": {"slow_rate": 0.05, "slow_seconds": 3},
     "rough": {
         "drop_after_rate": 0.05,
         "drop_before_rate": 0.03,
