@@ -12,6 +12,7 @@ from django_q.models import OrmQ, Schedule
 
 from syncadmin.supervisor.decisions import Glance, rings_wanted
 from syncs.engine import doorbell
+from syncs.engine.fairness import due_count
 from syncs.engine.lease import this_holder
 from syncs.models import Run, WorkerBeat
 from syncs.models.worker_beat import Kind
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 def look() -> Glance:
     """The queue now. Reads a few rows, and the runs only while one is due."""
     now = timezone.now()
-    due = Run.objects.due(now)[: settings.WORKERS].count()
+    due = due_count(now)
     waiting: set[int] = set()
     taken = {}
     for task, lock in OrmQ.objects.values_list("id", "lock"):

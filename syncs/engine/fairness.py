@@ -78,6 +78,16 @@ def fairest(*, besides: int | None = None) -> Run | None:
     return Run.objects.filter(pk=next_one.pk).first()
 
 
+def due_count(now: datetime) -> int:
+    """How many runs wait for a worker, or as many as there are workers: for whoever rings.
+
+    What a dead worker in this very place left counts too, long before its lease has ended.
+    """
+    left = Run.objects.active().filter(lease_expires_at__gt=now, due_at__lte=now)
+    dead = sum(is_void(*lease, now) for lease in left.values_list("lease_holder", "lease_expires_at"))
+    return min(settings.WORKERS, Run.objects.due(now)[: settings.WORKERS].count() + dead)
+
+
 def _most_deliveries() -> int:
     """How many workers may deliver to one account: one is left to others."""
     return max(1, settings.WORKERS - 1)

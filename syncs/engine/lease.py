@@ -120,7 +120,7 @@ class Lease:
 
 def this_holder() -> str:
     """Names this very process: machine, boot, process namespace, process and its start."""
-    return f"{_place()} {os.getpid()} {psutil.Process().create_time():.2f}"
+    return f"{_place()} {os.getpid()} {_born(psutil.Process())}"
 
 
 def is_void(holder: str, expires_at: datetime | None, now: datetime) -> bool:
@@ -141,11 +141,21 @@ def holder_is_dead(holder: str) -> bool:
         return False
     try:
         process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" != rest or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        return _born(process) != rest or process.status() == psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return True
     except psutil.Error:
         return False
+
+
+def _born(process: psutil.Process) -> str:
+    """When a process was started. Linux counts it from the boot, which setting the clock does not change: by
+    the clock's time all that live would seem to be others then.
+    """
+    told = Path(f"/proc/{process.pid}/stat")
+    if not told.exists():
+        return f"{process.create_time():.2f}"
+    return told.read_text(errors="replace").rpartition(")")[2].split()[19]  # `starttime`, see proc(5)
 
 
 def _place() -> str:

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -74,14 +75,18 @@ def _is_waiting(run: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _is_held(run: Mapping[str, Any], now: datetime) -> bool:
-    """`lease_holder` ends with a process and when that was born, as psutil tells it."""
+    """`lease_holder` ends with a process and when that was born, in the kernel's ticks."""
     if run["lease_expires_at"] is None or _time(run["lease_expires_at"]) <= now:
         return False
     *_, pid, born = run["lease_holder"].split(" ")
-    with contextlib.suppress(psutil.Error):
+    with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" == born and process.status() != psutil.STATUS_ZOMBIE
+        return _ticks(process) == born and process.status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def _ticks(process: psutil.Process) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
 
 
 def _time(told: str | datetime) -> datetime:

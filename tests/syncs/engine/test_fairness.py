@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from destinations.models import Connection, RemoteAccount
 from syncadmin.teams.models import Team
-from syncs.engine.fairness import fairest
-from syncs.engine.lease import Lease, this_holder
+from syncs.engine.fairness import due_count, fairest
+from syncs.engine.lease import Lease, holder_is_dead, this_holder
 from syncs.models import QueryModel, Run, Source, Sync
 
 pytestmark = pytest.mark.django_db
@@ -154,15 +154,26 @@ def test_what_a_dead_worker_in_this_place_held_is_due_at_once(make_run: Any, set
     held = make_run("acme", status=Run.Status.DELIVERING)
     hold(held)
     Run.objects.update(lease_holder=this_holder())
-    assert fairest() is None
+    assert (fairest(), due_count(timezone.now())) == (None, 0)
     Run.objects.update(lease_holder="elsewhere 1 0.00")
-    assert fairest() is None
+    assert (fairest(), due_count(timezone.now())) == (None, 0)
 
     Run.objects.update(lease_holder=this_holder().rpartition(" ")[0] + " 0.00")
-    assert fairest() == held
+    assert (fairest(), due_count(timezone.now())) == (held, 1)
     assert fairest(besides=held.pk) is None
     Run.objects.update(due_at=timezone.now() + MINUTE)
-    assert fairest() is None
+    assert (fairest(), due_count(timezone.now())) == (None, 0)
+
+
+def test_a_living_worker_lives_on_when_the_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    holder = this_holder()
+    assert not holder_is_dead(holder)
+    # The clock's time of the boot is what a set clock moves, and with it the times at which processes began.
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0, raising=False)
+    assert not holder_is_dead(holder)
+    assert this_holder() == holder
 
 
 def test_a_lease_of_a_time_before_the_clock_was_put_back_holds_nobody_up(make_run: Any) -> None:
