@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def look() -> Glance:
-    """The queue now. Reads a few rows, and the runs only while one is due."""
+    """The queue now. Reads a few rows: the runs that are held, and all active ones while one is due."""
     now = timezone.now()
     due = due_count(now)
     waiting: set[int] = set()
