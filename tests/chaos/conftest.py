@@ -87,16 +87,11 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             arguments: tuple[str, ...] = (),
             **more: Any,
         ) -> World:
-            folder = tmp_path / uuid4().hex[:6]
-            folder.mkdir()
+            folder = new_folder(tmp_path)
             stand_in = StandIn(folder, seed=seed, faults=faults or {}, arguments=arguments)
             rows = people.people(120, seed) if rows is None else rows
-            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
-            world = World(folder, address, stand_in, rows, **more)
-            closing.callback(drop_database, world)
-            closing.callback(world.close)
-            migrate(world, database)
-            world.apply()
+            world = World(folder, address_in(folder, database), stand_in, rows, **more)
+            begin(world, database, closing)
             return world
 
         yield build
@@ -112,18 +107,32 @@ def make_salesloft(tmp_path: Path) -> Iterator[Callable[..., SalesloftWorld]]:
         ) -> SalesloftWorld:
             usual = {"job_seconds": 0.2, "window_cost": 1_000_000}
             service = closing.enter_context(running_service(Salesloft, switches=usual | (switches or {})))
-            folder = tmp_path / uuid4().hex[:6]
-            folder.mkdir()
-            address = f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
+            folder = new_folder(tmp_path)
             stand_in: Any = Beside(service)
-            world = SalesloftWorld(folder, address, stand_in, [], **more)
-            closing.callback(drop_database, world)
-            closing.callback(world.close)
-            migrate(world, database)
-            world.apply()
+            world = SalesloftWorld(folder, address_in(folder, database), stand_in, [], **more)
+            begin(world, database, closing)
             return world
 
         yield build
+
+
+def new_folder(parent: Path) -> Path:
+    folder = parent / uuid4().hex[:6]
+    folder.mkdir()
+    return folder
+
+
+def address_in(folder: Path, database: str) -> str:
+    """Where the world's database is; PostgreSQL's is known once it is made."""
+    return f"sqlite:///{folder / 'data' / 'syncadmin.sqlite3'}" if database == "sqlite" else ""
+
+
+def begin(world: World, database: str, closing: ExitStack) -> None:
+    """Migrated, with its syncs, and ended without a trace."""
+    closing.callback(drop_database, world)
+    closing.callback(world.close)
+    migrate(world, database)
+    world.apply()
 
 
 def migrate(world: World, database: str) -> None:
